@@ -1,0 +1,209 @@
+//! The composition root: settings become a database, a ledger, a catalog, storage and providers, wired together.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use migration::{Migrator, MigratorTrait};
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::db::Db;
+use crate::ledger::chain::Chain;
+use crate::ledger::{Lane, Ledger};
+use crate::media::{Allow, GuardedClient, LinkKey, LinkSigner, Store, Timeouts};
+use crate::provider::Registry;
+use crate::secret::{Secret, Subkey};
+use crate::video::Video;
+use crate::video::catalog::Catalog;
+use crate::video::price::PriceBook;
+use crate::video::price_version::PriceVersions;
+use crate::video::quote::QuoteSigner;
+use crate::wake::Wake;
+
+/// Everything that is shared by the rooms of one process. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct App {
+    pub config: Arc<Config>,
+    pub clock: Clock,
+    pub db: Db,
+    pub ledger: Ledger,
+    pub chain: Chain,
+    pub video: Video,
+    pub store: Store,
+    pub links: Arc<LinkSigner>,
+    pub providers: Registry,
+    /// Fetches what providers and customers name by URL, and sends webhooks.
+    pub fetcher: GuardedClient,
+    /// Signs webhooks.
+    pub webhooks: Arc<Vec<Subkey>>,
+    pub wake: Wake,
+}
+
+#[derive(rust_embed::Embed)]
+#[folder = "../catalog"]
+struct BuiltInCatalog;
+
+const BUILT_IN_PRICES: &str = include_str!("../../pricing.toml");
+
+impl App {
+    /// Connects and wires everything, and starts the lane. The schema must be current.
+    pub async fn build(config: Config, clock: Clock) -> anyhow::Result<(App, Lane)> {
+        let providers = Registry::new(config.data_dir.join("scratch"));
+        App::with_providers(config, clock, providers).await
+    }
+
+    /// The same with other providers. For tests.
+    pub async fn with_providers(
+        config: Config,
+        clock: Clock,
+        providers: Registry,
+    ) -> anyhow::Result<(App, Lane)> {
+        std::fs::create_dir_all(&config.data_dir)
+            .with_context(|| format!("cannot create the data folder {}", config.data_dir.display()))?;
+        let secret = read_secret(&config)?;
+        let db = connect(&config).await?;
+        let chain = Chain::new(&secret);
+        let (ledger, lane) = Ledger::start(db.clone(), clock.clone(), chain.clone());
+        let video = Video {
+            db: db.clone(),
+            clock: clock.clone(),
+            ledger: ledger.clone(),
+            catalog: Arc::new(read_catalog(&config)?),
+            prices: PriceVersions::new(db.clone()),
+            quotes: Arc::new(QuoteSigner::new(&secret)),
+            configured: Arc::new(providers.names().map(str::to_owned).collect::<BTreeSet<_>>()),
+            deadline_s: config.task_deadline_s,
+        };
+        let store = Store::open(&storage_url(&config)?)?;
+        let links = Arc::new(link_signer(&secret)?);
+        let app = App {
+            config: Arc::new(config),
+            clock,
+            db,
+            ledger,
+            chain,
+            video,
+            store,
+            links,
+            providers,
+            fetcher: fetcher()?,
+            webhooks: Arc::new(secret.derive("webhook")),
+            wake: Wake::default(),
+        };
+        Ok((app, lane))
+    }
+}
+
+/// Opens the database of these settings.
+pub async fn connect(config: &Config) -> anyhow::Result<Db> {
+    let url = database_url(config);
+    Db::connect(url.expose_secret()).await.context("cannot open the database")
+}
+
+fn database_url(config: &Config) -> SecretString {
+    let default = || SecretString::from(format!("sqlite:{}", config.data_dir.join("reelmeter.db").display()));
+    config.database_url.clone().unwrap_or_else(default)
+}
+
+fn storage_url(config: &Config) -> anyhow::Result<String> {
+    if let Some(url) = &config.storage_url {
+        return Ok(url.clone());
+    }
+    let folder = std::path::absolute(config.data_dir.join("clips"))?;
+    match url::Url::from_directory_path(&folder) {
+        Ok(url) => Ok(url.into()),
+        Err(()) => bail!("the data folder {} can't be written as a URL", folder.display()),
+    }
+}
+
+/// The master secret: from the settings, or on SQLite from a file in the data folder that is made on the first start.
+pub fn read_secret(config: &Config) -> anyhow::Result<Secret> {
+    let text = match &config.secret {
+        Some(text) => text.expose_secret().to_owned(),
+        None => secret_file(&config.data_dir.join("secret"))?,
+    };
+    Secret::parse(text.trim()).context("REELMETER_SECRET (or the file `secret` in the data folder)")
+}
+
+fn secret_file(path: &Path) -> anyhow::Result<String> {
+    if let Ok(text) = std::fs::read_to_string(path) {
+        return Ok(text);
+    }
+    let text = format!("k1:{}\n", hex::encode(rand::random::<[u8; 32]>()));
+    write_private(path, &text)?;
+    Ok(text)
+}
+
+/// Writes a file that only its owner can read.
+pub fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
+    use std::io::Write;
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path).with_context(|| format!("cannot write {}", path.display()))?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    Ok(())
+}
+
+fn link_signer(secret: &Secret) -> anyhow::Result<LinkSigner> {
+    let mut keys = secret.derive("content link").into_iter().map(|key| LinkKey::new(&key.id, key.bytes()));
+    let newest = keys.next().context("a secret has at least one key")??;
+    Ok(LinkSigner::new(newest, keys.collect::<Result<_, _>>()?))
+}
+
+fn fetcher() -> anyhow::Result<GuardedClient> {
+    // Installed once a process; a second time changes nothing.
+    let _installed = rustls::crypto::ring::default_provider().install_default();
+    let timeouts = Timeouts {
+        connect: Duration::from_secs(10),
+        read: Duration::from_secs(30),
+        total: Duration::from_secs(900),
+    };
+    Ok(GuardedClient::new(timeouts, Allow::default())?)
+}
+
+/// The catalog of these settings: the built-in one, or that of a folder.
+pub fn read_catalog(config: &Config) -> anyhow::Result<Catalog> {
+    if let Some(folder) = &config.catalog_dir {
+        return Ok(Catalog::load_dir(folder)?);
+    }
+    let mut files: Vec<(String, String)> = Vec::new();
+    for name in BuiltInCatalog::iter() {
+        let file = BuiltInCatalog::get(&name).with_context(|| format!("no catalog file {name}"))?;
+        files.push((name.into_owned(), String::from_utf8(file.data.into_owned())?));
+    }
+    files.sort();
+    Ok(Catalog::parse(files)?)
+}
+
+/// The price book of these settings: the built-in one, or that of a file.
+pub fn read_prices(config: &Config) -> anyhow::Result<PriceBook> {
+    match &config.pricing_file {
+        Some(path) => Ok(PriceBook::parse(&read_text(path)?)?),
+        None => Ok(PriceBook::parse(BUILT_IN_PRICES)?),
+    }
+}
+
+fn read_text(path: &PathBuf) -> anyhow::Result<String> {
+    std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// Brings the schema up to date.
+pub async fn migrate(db: &Db) -> anyhow::Result<()> {
+    Migrator::up(db.schema(), None).await.context("cannot update the schema")
+}
+
+/// Refuses a schema that is not current, with a sentence that says what to do.
+pub async fn require_current_schema(db: &Db) -> anyhow::Result<()> {
+    let pending = Migrator::get_pending_migrations(db.schema()).await?;
+    if pending.is_empty() {
+        return Ok(());
+    }
+    bail!("the database's schema is {} step(s) behind: run `reelmeter migrate` first", pending.len())
+}

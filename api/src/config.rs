@@ -1,0 +1,150 @@
+//! Settings: environment variables `REELMETER_…`, and an optional `reelmeter.toml`, validated once.
+//!
+//! A wrong or unknown setting stops the start with a sentence. `deploy/reelmeter.example.toml` documents each of them.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use figment::Figment;
+use figment::providers::{Env, Format, Toml};
+use secrecy::SecretString;
+use serde::Deserialize;
+use url::Url;
+use validator::Validate;
+
+#[derive(Debug, Deserialize, Validate)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// How customers reach us; links start with it. Default: `http://` and `listen`.
+    pub public_url: Option<Url>,
+    /// `sqlite:PATH` or `postgres://…`. Default: a SQLite file in the data folder.
+    #[serde(alias = "database")]
+    pub database_url: Option<SecretString>,
+    /// Redis, for wake-ups across processes. Without it a worker looks for work every second.
+    pub redis_url: Option<SecretString>,
+    /// Database, clips, secret and demo access of a server without other settings.
+    pub data_dir: PathBuf,
+    /// Where finished clips lie: `file:///DIR` or `s3://BUCKET/PREFIX`. Default: in the data folder.
+    pub storage_url: Option<String>,
+    pub role: Role,
+    /// Master keys, `ID:HEX`, newest first, separated by commas. Default on SQLite: made and kept in the data folder.
+    pub secret: Option<SecretString>,
+    /// Replaces the built-in price book as what `pricing publish` reads.
+    pub pricing_file: Option<PathBuf>,
+    /// Replaces the built-in catalog.
+    pub catalog_dir: Option<PathBuf>,
+    /// What is logged, such as `info` or `info,reelmeter=debug`.
+    pub log: String,
+    pub log_format: LogFormat,
+    /// Seconds after which a task that is not finished expires.
+    #[validate(range(min = 60, max = 86_400))]
+    pub task_deadline_s: u32,
+    /// Seconds without a heartbeat after which a worker's tasks are taken over.
+    #[validate(range(min = 2, max = 600))]
+    pub heartbeat_limit_s: u32,
+    /// Largest request body in bytes.
+    #[validate(range(min = 1_024, max = 67_108_864))]
+    pub max_body_bytes: usize,
+    /// Providers' credentials, as `PROVIDER_<NAME>_<FIELD>`.
+    #[serde(skip)]
+    pub providers: BTreeMap<String, SecretString>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    All,
+    Api,
+    Worker,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            public_url: None,
+            database_url: None,
+            redis_url: None,
+            data_dir: PathBuf::from("data"),
+            storage_url: None,
+            role: Role::All,
+            secret: None,
+            pricing_file: None,
+            catalog_dir: None,
+            log: "info".into(),
+            log_format: LogFormat::Text,
+            task_deadline_s: 3_600,
+            heartbeat_limit_s: 15,
+            max_body_bytes: 1_048_576,
+            providers: BTreeMap::new(),
+        }
+    }
+}
+
+/// What is wrong with the settings; a sentence for the person who starts the program.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error("{0}")]
+    Read(Box<figment::Error>),
+    #[error("a setting is out of range: {0}")]
+    Range(#[from] validator::ValidationErrors),
+    #[error("{0}")]
+    Combination(&'static str),
+}
+
+const PREFIX: &str = "REELMETER_";
+
+impl Config {
+    /// Reads `reelmeter.toml`, if there is one, and then the environment, which wins.
+    pub fn read() -> Result<Config, ConfigError> {
+        let provider = |key: &figment::value::UncasedStr| key.starts_with("provider_");
+        let environment = Env::prefixed(PREFIX);
+        let settings = environment.clone().filter(move |key| !provider(key)).lowercase(true);
+        let figment = Figment::new().merge(Toml::file("reelmeter.toml")).merge(settings);
+        let mut config: Config = figment.extract().map_err(|error| ConfigError::Read(Box::new(error)))?;
+        config.providers = environment
+            .iter()
+            .filter(|(key, _)| provider(key))
+            .map(|(key, value)| (key.as_str().to_lowercase(), SecretString::from(value)))
+            .collect();
+        config.check()?;
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        self.validate()?;
+        if !self.is_postgres() && self.role != Role::All {
+            return Err(ConfigError::Combination(
+                "REELMETER_ROLE must be all on SQLite: only PostgreSQL can be shared by several processes",
+            ));
+        }
+        if self.is_postgres() && self.secret.is_none() {
+            return Err(ConfigError::Combination(
+                "REELMETER_SECRET is required on PostgreSQL: ID:HEX with at least 32 bytes, the same for every process",
+            ));
+        }
+        Ok(())
+    }
+
+    pub fn is_postgres(&self) -> bool {
+        use secrecy::ExposeSecret;
+        self.database_url.as_ref().is_some_and(|url| url.expose_secret().starts_with("postgres"))
+    }
+
+    pub fn public_url(&self) -> String {
+        match &self.public_url {
+            Some(url) => url.as_str().trim_end_matches('/').to_owned(),
+            None => format!("http://{}", self.listen),
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! The database: which engine, and the connections for reading, for writing and for the lane.
+//!
+//! SQLite has one write connection, behind the pool's fair queue, through which every write of the program goes; readers
+//! have a read-only pool of their own, so that they never wait for a writer. PostgreSQL has a pool for everything ordinary
+//! and a small one of its own for the lane, which must never wait for a free connection.
+
+use std::time::Duration;
+
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    RuntimeErr, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+};
+
+#[derive(Clone, Debug)]
+pub struct Db {
+    read: DatabaseConnection,
+    write: DatabaseConnection,
+    lane: DatabaseConnection,
+}
+
+const ACQUIRE: Duration = Duration::from_secs(10);
+
+impl Db {
+    /// Connects to `sqlite:PATH` or `postgres://…`.
+    pub async fn connect(url: &str) -> Result<Db, DbErr> {
+        match url.strip_prefix("sqlite:") {
+            Some(path) => Db::sqlite(path.trim_start_matches("//")).await,
+            None => Db::postgres(url).await,
+        }
+    }
+
+    async fn sqlite(path: &str) -> Result<Db, DbErr> {
+        let write = Database::connect(sqlite_options(path, "rwc", 1)).await?;
+        let read = Database::connect(sqlite_options(path, "rw", 4)).await?;
+        Ok(Db { read, lane: write.clone(), write })
+    }
+
+    async fn postgres(url: &str) -> Result<Db, DbErr> {
+        let ordinary = Database::connect(postgres_options(url, 16)).await?;
+        let lane = Database::connect(postgres_options(url, 2)).await?;
+        Ok(Db { read: ordinary.clone(), write: ordinary, lane })
+    }
+
+    /// For look-ups. On SQLite it can't write.
+    pub fn read(&self) -> &DatabaseConnection {
+        &self.read
+    }
+
+    /// Begins a transaction for an ordinary write.
+    pub async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
+        begin(&self.write).await
+    }
+
+    /// Begins the lane's transaction, on a connection that nobody else uses (SQLite: the one that everybody shares).
+    pub async fn begin_lane(&self) -> Result<DatabaseTransaction, DbErr> {
+        begin(&self.lane).await
+    }
+
+    /// Whether the database answers a query.
+    pub async fn ping(&self) -> Result<(), DbErr> {
+        self.read.execute_unprepared("SELECT 1").await.map(|_| ())
+    }
+
+    /// The connection for schema changes; nothing else may write outside a transaction.
+    pub fn schema(&self) -> &DatabaseConnection {
+        &self.write
+    }
+
+    pub fn backend(&self) -> DbBackend {
+        self.read.get_database_backend()
+    }
+
+    pub fn is_postgres(&self) -> bool {
+        self.backend() == DbBackend::Postgres
+    }
+
+    pub async fn close(self) -> Result<(), DbErr> {
+        self.read.close().await?;
+        self.lane.close().await?;
+        self.write.close().await
+    }
+}
+
+// A deferred transaction that reads and then writes fails at once with "database is locked" when another process wrote in
+// between; an immediate one waits its turn.
+async fn begin(connection: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
+    let options = TransactionOptions {
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..TransactionOptions::default()
+    };
+    match connection.get_database_backend() {
+        DbBackend::Sqlite => connection.begin_with_options(options).await,
+        _ => connection.begin().await,
+    }
+}
+
+fn sqlite_options(path: &str, access: &str, connections: u32) -> ConnectOptions {
+    let mut options = ConnectOptions::new(format!("sqlite://{path}?mode={access}"));
+    let read_only = access != "rwc";
+    options.max_connections(connections).min_connections(1).acquire_timeout(ACQUIRE).sqlx_logging(false);
+    options.idle_timeout(None::<Duration>).max_lifetime(None::<Duration>).test_before_acquire(false);
+    options.map_sqlx_sqlite_opts(move |options| {
+        options
+            .pragma("journal_mode", "WAL")
+            .pragma("synchronous", "FULL")
+            .pragma("busy_timeout", "10000")
+            .pragma("foreign_keys", "ON")
+            .pragma("wal_autocheckpoint", "4000")
+            .pragma("query_only", if read_only { "ON" } else { "OFF" })
+            .statement_cache_capacity(256)
+    });
+    options
+}
+
+fn postgres_options(url: &str, connections: u32) -> ConnectOptions {
+    let mut options = ConnectOptions::new(url);
+    options.max_connections(connections).min_connections(1).acquire_timeout(ACQUIRE).sqlx_logging(false);
+    options.map_sqlx_postgres_opts(|options| {
+        options
+            .application_name("reelmeter")
+            .options([
+                ("lock_timeout", "2s"),
+                ("statement_timeout", "30s"),
+                ("idle_in_transaction_session_timeout", "10s"),
+                ("timezone", "UTC"),
+            ])
+            .statement_cache_capacity(256)
+    });
+    options
+}
+
+/// What an error of the database means for the one who got it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Deadlock, serialization failure, lock timeout or busy: nothing happened, the same again may work.
+    Retry,
+    /// The connection broke or none was to be had: what was sent may or may not have happened.
+    Connection,
+    /// The statement itself was refused.
+    Statement,
+}
+
+/// Sorts an error by what may be done about it. Codes are compared, never message text.
+pub fn fault(error: &DbErr) -> Fault {
+    let sqlx = match error {
+        DbErr::ConnectionAcquire(_) => return Fault::Connection,
+        DbErr::Conn(RuntimeErr::SqlxError(sqlx))
+        | DbErr::Exec(RuntimeErr::SqlxError(sqlx))
+        | DbErr::Query(RuntimeErr::SqlxError(sqlx)) => sqlx,
+        DbErr::Conn(_) => return Fault::Connection,
+        _ => return Fault::Statement,
+    };
+    let Some(database) = sqlx.as_database_error() else {
+        return Fault::Connection;
+    };
+    match database.code().as_deref() {
+        // PostgreSQL: serialization failure, deadlock, lock timeout. SQLite: busy and locked, with their extended codes.
+        Some("40001" | "40P01" | "55P03" | "5" | "6" | "261" | "262" | "517" | "518") => Fault::Retry,
+        // PostgreSQL: operator intervention (shutdown, crash, start-up), connection exceptions, too many connections.
+        Some(code) if code.starts_with("57P") || code.starts_with("08") || code == "53300" => {
+            Fault::Connection
+        }
+        _ => Fault::Statement,
+    }
+}

@@ -1,0 +1,66 @@
+//! What happens around every request: its id, its log line, the one shape of errors, and headers for the browser's safety.
+//!
+//! Never logged: query strings (signatures), headers (keys) and bodies.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use poem::http::header::{CACHE_CONTROL, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
+use poem::http::{HeaderName, HeaderValue};
+use poem::{Endpoint, IntoResponse, Request, Response};
+use tracing::{Instrument, field};
+
+use super::error::{self, ApiError, Rendering};
+use super::{allowed_methods, request_id};
+use crate::clock::Clock;
+
+/// Runs the request and answers it whatever happens inside; never fails.
+pub async fn answer<E: Endpoint>(next: Arc<E>, request: Request, clock: Clock) -> poem::Result<Response> {
+    let id = request_id::of(request.headers(), &clock);
+    let path = request.uri().path().to_owned();
+    let span = tracing::info_span!(
+        "request",
+        id = %id,
+        method = %request.method(),
+        path = %path,
+        status = field::Empty,
+        ms = field::Empty,
+    );
+    let rendering = Rendering { as_problem: error::wants_problem(request.headers()), request_id: id };
+    let response = async move {
+        let started = clock.now();
+        let response = respond(next, request, &path, &rendering).await;
+        let ms = clock.now().millis() - started.millis();
+        tracing::Span::current().record("status", response.status().as_u16()).record("ms", ms);
+        tracing::info!("answered");
+        with_headers(response, &rendering.request_id)
+    };
+    Ok(response.instrument(span).await)
+}
+
+async fn respond<E: Endpoint>(next: Arc<E>, request: Request, path: &str, rendering: &Rendering) -> Response {
+    let error = match AssertUnwindSafe(next.call(request)).catch_unwind().await {
+        Ok(Ok(output)) => return output.into_response(),
+        Ok(Err(error)) => ApiError::from_framework(error, || allowed_methods(path)),
+        // The panic's own message went to standard error already.
+        Err(_) => ApiError::internal(anyhow::anyhow!("a handler panicked")),
+    };
+    if error.status().is_server_error() {
+        tracing::error!(code = error.code(), "{error}");
+    } else {
+        tracing::debug!(code = error.code(), "{error}");
+    }
+    rendering.render(&error)
+}
+
+fn with_headers(mut response: Response, request_id: &str) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    if let Ok(id) = HeaderValue::from_str(request_id) {
+        headers.insert(HeaderName::from_static(request_id::HEADER), id);
+    }
+    response
+}

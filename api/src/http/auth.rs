@@ -1,0 +1,203 @@
+//! Who is calling: an argument of each handler, so that the check can't be forgotten, and made before the body is read.
+//!
+//! A key comes in `Authorization` or in `X-Api-Key`, never in the query: addresses end up in logs.
+
+use std::collections::BTreeSet;
+use std::marker::PhantomData;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use poem::http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
+use poem::{Request, RequestBody};
+use poem_openapi::registry::{MetaSecurityScheme, Registry};
+use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
+
+use super::error::ApiError;
+use crate::app::App;
+use crate::customer::key::{self, KeyCaller};
+use crate::video::Payer;
+
+const API_KEY: &str = "X-Api-Key";
+
+/// What a key must be allowed for an operation.
+pub trait Scope: Send + Sync + 'static {
+    const NAME: &'static str;
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct VideosWrite;
+#[derive(Clone, Copy, Debug)]
+pub struct VideosRead;
+#[derive(Clone, Copy, Debug)]
+pub struct BillingRead;
+
+impl Scope for VideosWrite {
+    const NAME: &'static str = "videos:write";
+}
+
+impl Scope for VideosRead {
+    const NAME: &'static str = "videos:read";
+}
+
+impl Scope for BillingRead {
+    const NAME: &'static str = "billing:read";
+}
+
+/// Somebody with a valid key that has the scope `S`. What the key may still spend is not asked here.
+#[derive(Clone, Debug)]
+pub struct Caller<S> {
+    key: KeyCaller,
+    scope: PhantomData<S>,
+}
+
+impl<S> Deref for Caller<S> {
+    type Target = KeyCaller;
+
+    fn deref(&self) -> &KeyCaller {
+        &self.key
+    }
+}
+
+impl<S> Caller<S> {
+    pub fn payer(&self) -> Payer {
+        let KeyCaller { key, account, mode, ref group, ref models, .. } = self.key;
+        Payer { account, mode, key: Some(key), group: group.clone(), models: models.clone() }
+    }
+}
+
+impl<'a, S: Scope> ApiExtractor<'a> for Caller<S> {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        register_schemes(registry);
+    }
+
+    fn security_schemes() -> Vec<&'static str> {
+        SCHEMES.to_vec()
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        _: &mut RequestBody,
+        _: ExtractParamOptions<()>,
+    ) -> poem::Result<Self> {
+        let key = authenticate::<S>(request).await?;
+        Ok(Caller { key, scope: PhantomData })
+    }
+}
+
+/// The names of the two ways to send a key in the API's description.
+pub const SCHEMES: [&str; 2] = ["bearer", "apiKey"];
+
+/// Describes the two ways to send a key.
+pub fn register_schemes(registry: &mut Registry) {
+    let scheme = |ty, description| MetaSecurityScheme {
+        ty,
+        description: Some(description),
+        name: None,
+        key_in: None,
+        scheme: None,
+        bearer_format: None,
+        flows: None,
+        openid_connect_url: None,
+    };
+    let bearer = scheme("http", "`Authorization: Bearer <key>`");
+    registry.create_security_scheme("bearer", MetaSecurityScheme { scheme: Some("bearer"), ..bearer });
+    let header = scheme("apiKey", "The key alone, in a header of its own");
+    let header = MetaSecurityScheme { name: Some(API_KEY), key_in: Some("header"), ..header };
+    registry.create_security_scheme("apiKey", header);
+}
+
+/// The application that the request was given.
+pub fn app(request: &Request) -> Result<&Arc<App>, ApiError> {
+    request
+        .data::<Arc<App>>()
+        .ok_or_else(|| ApiError::internal(anyhow::anyhow!("the request has no application")))
+}
+
+/// The owner of the request's key, if it has the scope.
+pub async fn authenticate<S: Scope>(request: &Request) -> Result<KeyCaller, ApiError> {
+    let app = app(request)?;
+    let secret = secret(request.headers())?.ok_or(ApiError::Unauthorized)?;
+    let caller = key::authenticate(app.db.read(), &secret, app.clock.now()).await;
+    let caller = caller.map_err(|error| ApiError::database(crate::db::fault(&error), error))?;
+    let caller = caller.ok_or(ApiError::Unauthorized)?;
+    match caller.scopes.iter().any(|scope| scope == S::NAME) {
+        true => Ok(caller),
+        false => Err(ApiError::InsufficientScope(S::NAME)),
+    }
+}
+
+/// The one key that the headers hold; `None` without any. Saying the same key twice is fine.
+pub fn secret(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
+    let bearer = headers.get_all(AUTHORIZATION).iter().map(|value| text(value).map(without_scheme));
+    let plain = headers.get_all(API_KEY).iter().map(text);
+    let mut given = bearer.chain(plain).collect::<Result<BTreeSet<&str>, ApiError>>()?;
+    let secret = given.pop_first().map(str::to_owned);
+    if given.is_empty() { Ok(secret) } else { Err(ApiError::ConflictingCredentials) }
+}
+
+fn text(value: &HeaderValue) -> Result<&str, ApiError> {
+    value.to_str().map(str::trim).map_err(|_| ApiError::Unauthorized)
+}
+
+/// `Bearer <key>`, the scheme in any case, or the key alone. Another scheme stays in front, and is no key then.
+fn without_scheme(value: &str) -> &str {
+    match value.split_once(' ') {
+        Some((scheme, key)) if scheme.eq_ignore_ascii_case("bearer") => key.trim_start(),
+        _ => value,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.append(*name, HeaderValue::from_static(value));
+        }
+        headers
+    }
+
+    #[test]
+    fn a_key_is_read_from_either_header_in_any_usual_spelling() {
+        for pair in [
+            ("authorization", "Bearer sk-1"),
+            ("authorization", "bearer   sk-1 "),
+            ("authorization", "BEARER sk-1"),
+            ("authorization", "sk-1"),
+            ("x-api-key", " sk-1 "),
+        ] {
+            assert_eq!(secret(&headers(&[pair])).unwrap().as_deref(), Some("sk-1"), "{pair:?}");
+        }
+        assert_eq!(
+            secret(&headers(&[("authorization", "Basic sk-1")])).unwrap().as_deref(),
+            Some("Basic sk-1")
+        );
+        assert_eq!(secret(&HeaderMap::new()).unwrap(), None);
+    }
+
+    #[test]
+    fn the_same_key_twice_is_one_and_two_keys_are_refused() {
+        let same = headers(&[("authorization", "Bearer sk-1"), ("x-api-key", "sk-1")]);
+        assert_eq!(secret(&same).unwrap().as_deref(), Some("sk-1"));
+        for two in [
+            [("authorization", "Bearer sk-1"), ("x-api-key", "sk-2")],
+            [("authorization", "Bearer sk-1"), ("authorization", "Bearer sk-2")],
+            [("x-api-key", "sk-1"), ("x-api-key", "sk-2")],
+        ] {
+            assert!(matches!(secret(&headers(&two)), Err(ApiError::ConflictingCredentials)), "{two:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_text_is_no_key() {
+        let mut headers = HeaderMap::new();
+        headers.insert(AUTHORIZATION, HeaderValue::from_bytes(b"Bearer \xff").unwrap());
+        assert!(matches!(secret(&headers), Err(ApiError::Unauthorized)));
+    }
+}

@@ -1,0 +1,163 @@
+//! From the rooms' and the framework's errors to ours.
+
+use poem::error::{MethodNotAllowedError, NotFoundError, ReadBodyError};
+use poem::http::StatusCode;
+use poem_openapi::error::{ParseParamError, ParsePathError};
+
+use super::ApiError;
+use crate::db::Fault;
+use crate::ledger::Refusal;
+use crate::video::quote::QuoteError;
+use crate::video::read::ReadError;
+use crate::video::request::FieldErrors;
+use crate::video::rules::Refused;
+use crate::video::settle::SettleError;
+use crate::video::submit::SubmitError;
+
+impl ApiError {
+    pub fn internal(error: impl Into<anyhow::Error>) -> Self {
+        ApiError::Internal(error.into())
+    }
+
+    /// An error of the database, sorted by [`crate::db::fault`]: what may pass is 503, the rest is our mistake.
+    pub fn database(fault: Fault, error: impl Into<anyhow::Error>) -> Self {
+        match fault {
+            Fault::Retry | Fault::Connection => ApiError::Unavailable(error.into()),
+            Fault::Statement => ApiError::Internal(error.into()),
+        }
+    }
+
+    /// About one field, parameter or header.
+    pub fn field(name: &str, message: impl Into<String>) -> Self {
+        let mut errors = FieldErrors::default();
+        errors.push(name, message);
+        ApiError::Invalid(errors)
+    }
+
+    /// About the request as a whole.
+    pub fn form(message: impl Into<String>) -> Self {
+        let mut errors = FieldErrors::default();
+        errors.push_form(message);
+        ApiError::Invalid(errors)
+    }
+
+    /// Says whether the request had an idempotency key, which decides if it may be sent again.
+    pub fn for_request(self, keyed: bool) -> Self {
+        match self {
+            ApiError::OutcomeUnknown { .. } => ApiError::OutcomeUnknown { keyed },
+            other => other,
+        }
+    }
+
+    /// Whatever comes out of the framework: ours if a handler returned it, otherwise translated. `allow` names the methods
+    /// of the request's path.
+    pub fn from_framework(error: poem::Error, allow: impl FnOnce() -> String) -> Self {
+        let error = match error.downcast::<ApiError>() {
+            Ok(ours) => return ours,
+            Err(error) => error,
+        };
+        if error.is::<NotFoundError>() || error.is::<ParsePathError>() {
+            return ApiError::UnknownPath;
+        }
+        if error.is::<MethodNotAllowedError>() {
+            return ApiError::MethodNotAllowed { allow: allow() };
+        }
+        if let Some(ParseParamError { name, reason }) = error.downcast_ref() {
+            return ApiError::field(name, told(reason));
+        }
+        if error.is::<ReadBodyError>() {
+            return ApiError::form("The body could not be read");
+        }
+        match error.status() {
+            status if status.is_server_error() => ApiError::Internal(anyhow::anyhow!("{error}")),
+            StatusCode::BAD_REQUEST => ApiError::form("The request could not be read"),
+            status => ApiError::Other(status),
+        }
+    }
+}
+
+/// The framework puts its own words before ours: `failed to parse "integer": Must be 1 to 100`.
+fn told(reason: &str) -> &str {
+    reason.split_once("\": ").map_or("Not a valid value", |(_, message)| message)
+}
+
+impl From<FieldErrors> for ApiError {
+    fn from(errors: FieldErrors) -> Self {
+        ApiError::Invalid(errors)
+    }
+}
+
+impl From<Refused> for ApiError {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::UnknownModel(errors) => ApiError::UnknownModel(errors),
+            Refused::Retired(errors) => ApiError::ModelRetired(errors),
+            Refused::Invalid(errors) => ApiError::Invalid(errors),
+        }
+    }
+}
+
+impl From<SubmitError> for ApiError {
+    fn from(error: SubmitError) -> Self {
+        match error {
+            SubmitError::KeyReused => ApiError::KeyReused,
+            SubmitError::Invalid(refused) => refused.into(),
+            SubmitError::ModelNotAllowed(model) => ApiError::ModelNotAllowed(model),
+            SubmitError::ModelUnavailable(model) => ApiError::ModelUnavailable(model),
+            SubmitError::Quote(QuoteError::Mismatch) => ApiError::QuoteMismatch,
+            SubmitError::Quote(QuoteError::Expired) => ApiError::QuoteExpired,
+            SubmitError::NoPrice(error) => ApiError::NoPrice(error.to_string()),
+            SubmitError::Refused(refusal) => refusal.into(),
+            SubmitError::Prices(error) => ApiError::Unavailable(error.into()),
+            SubmitError::Db(error) => ApiError::database(crate::db::fault(&error), error),
+            SubmitError::Json(error) => ApiError::internal(error),
+        }
+    }
+}
+
+impl From<SettleError> for ApiError {
+    fn from(error: SettleError) -> Self {
+        match error {
+            SettleError::NoTask => ApiError::TaskNotFound,
+            SettleError::Refused(refusal) => refusal.into(),
+            SettleError::Db(error) => ApiError::database(crate::db::fault(&error), error),
+            SettleError::Stored(error) => ApiError::internal(error),
+        }
+    }
+}
+
+impl From<ReadError> for ApiError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Db(error) => ApiError::database(crate::db::fault(&error), error),
+            ReadError::Stored(error) => ApiError::internal(error),
+        }
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::NoTask => ApiError::TaskNotFound,
+            Refusal::KeyReused => ApiError::KeyReused,
+            Refusal::QuoteUsed => ApiError::QuoteUsed,
+            Refusal::KeyGone(_) => ApiError::Unauthorized,
+            Refusal::Frozen => ApiError::AccountFrozen,
+            Refusal::Insufficient { required, available, held } => {
+                ApiError::InsufficientCredits { required, available, held }
+            }
+            Refusal::CapReached(cap) => ApiError::KeyLimit(cap),
+            Refusal::Busy => ApiError::Busy,
+            Refusal::Unavailable => ApiError::Unavailable(refusal.into()),
+            Refusal::OutcomeUnknown => ApiError::OutcomeUnknown { keyed: false },
+            // What no request of a customer asks for, and what the vault has logged already.
+            Refusal::NoAccount
+            | Refusal::ReferenceTaken
+            | Refusal::NotSettled
+            | Refusal::AboveCaptured
+            | Refusal::NotPositive
+            | Refusal::TooLarge
+            | Refusal::Internal => ApiError::internal(refusal),
+        }
+    }
+}

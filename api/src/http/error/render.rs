@@ -1,0 +1,208 @@
+//! How an error looks: the native dialect's envelope, whose members are also those of RFC 9457.
+
+use std::collections::BTreeMap;
+
+use poem::http::header::{ACCEPT, ALLOW, CONTENT_RANGE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use poem::http::{HeaderMap, HeaderName};
+use poem::{Response, ResponseBuilder};
+use poem_openapi::Object;
+use poem_openapi::types::ToJSON;
+
+use super::ApiError;
+use crate::http::value::{Amount, Moment, Shown};
+use crate::media::{LinkError, Plan};
+use crate::video::request::FieldErrors;
+
+/// What is the same for every error of one request.
+#[derive(Clone, Debug)]
+pub struct Rendering {
+    pub request_id: String,
+    /// Answer as `application/problem+json`.
+    pub as_problem: bool,
+}
+
+/// Whether the caller asks for RFC 9457 by name. The members are the same either way.
+pub fn wants_problem(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    accepted.flat_map(|value| value.split(',')).any(|part| {
+        let media_type = part.split(';').next().unwrap_or_default().trim();
+        media_type.eq_ignore_ascii_case("application/problem+json")
+    })
+}
+
+/// Why a request was refused.
+#[derive(Debug, Object)]
+#[oai(rename = "Error", rename_all = "camelCase", skip_serializing_if_is_none)]
+pub struct ErrorBody {
+    /// What happened, in a few words.
+    error: String,
+    /// What happened, for programs: stable.
+    code: String,
+    /// Whether the very same request may succeed later without risk of being charged twice.
+    retryable: bool,
+    /// Also in the header `X-Request-Id`. Tell it when you ask for help.
+    request_id: String,
+    /// The kind of problem, as a URI (RFC 9457).
+    #[oai(rename = "type")]
+    kind: String,
+    /// As `error`.
+    title: String,
+    /// As the status of the answer.
+    status: u16,
+    /// What happened this time, in a sentence.
+    detail: Option<String>,
+    /// This very occurrence, as a URI.
+    instance: String,
+    /// With status 400: what is wrong, field by field.
+    details: Option<Details>,
+    /// With `insufficient_credits`: what the task costs.
+    required: Option<Amount>,
+    /// With `insufficient_credits`: what can be spent now.
+    available: Option<Amount>,
+    /// With `insufficient_credits`: what running tasks hold.
+    held: Option<Amount>,
+    /// With `key_limit_reached`: `day`, `week`, `month` or `lifetime`.
+    scope: Option<String>,
+    /// With `key_limit_reached`: the key's limit within that time.
+    limit: Option<Amount>,
+    /// With `key_limit_reached`: what the key has spent of it; holds count as spent.
+    spent: Option<Amount>,
+    /// With `key_limit_reached`: when it counts from zero again; absent for a lifetime.
+    resets_at: Option<Moment>,
+}
+
+/// What is wrong with a request.
+#[derive(Debug, Object)]
+#[oai(rename = "ErrorDetails", rename_all = "camelCase")]
+struct Details {
+    /// About the request as a whole.
+    form_errors: Vec<String>,
+    /// By the field, parameter or header.
+    field_errors: BTreeMap<String, Vec<String>>,
+}
+
+impl From<&FieldErrors> for Details {
+    fn from(errors: &FieldErrors) -> Self {
+        Details { form_errors: errors.form.clone(), field_errors: errors.fields.clone() }
+    }
+}
+
+impl Rendering {
+    pub fn render(&self, error: &ApiError) -> Response {
+        let media_type =
+            if self.as_problem { "application/problem+json" } else { "application/json; charset=utf-8" };
+        let response = Response::builder().status(error.status()).content_type(media_type);
+        with_headers(response, error).body(self.body(error).to_json_string())
+    }
+
+    fn body(&self, error: &ApiError) -> ErrorBody {
+        let mut body = ErrorBody {
+            error: error.title().to_owned(),
+            code: error.code().to_owned(),
+            retryable: error.is_retryable(),
+            request_id: self.request_id.clone(),
+            kind: format!("urn:reelmeter:error:{}", error.code()),
+            title: error.title().to_owned(),
+            status: error.status().as_u16(),
+            detail: error.detail(),
+            instance: format!("/requests/{}", self.request_id),
+            details: error.field_errors().map(Details::from),
+            required: None,
+            available: None,
+            held: None,
+            scope: None,
+            limit: None,
+            spent: None,
+            resets_at: None,
+        };
+        body.fill_in_amounts(error);
+        body
+    }
+}
+
+impl ErrorBody {
+    fn fill_in_amounts(&mut self, error: &ApiError) {
+        match error {
+            ApiError::InsufficientCredits { required, available, held } => {
+                self.required = Some(Shown(*required));
+                self.available = Some(Shown(*available));
+                self.held = Some(Shown(*held));
+            }
+            ApiError::KeyLimit(cap) => {
+                self.scope = Some(cap.window.as_str().to_owned());
+                self.limit = Some(Shown(cap.limit));
+                self.spent = Some(Shown(cap.spent));
+                self.resets_at = cap.resets_at.map(Shown);
+            }
+            _ => {}
+        }
+    }
+}
+
+fn with_headers(mut response: ResponseBuilder, error: &ApiError) -> ResponseBuilder {
+    if let Some(seconds) = error.retry_after_s() {
+        response = response.header(RETRY_AFTER, seconds.to_string());
+    }
+    match error {
+        ApiError::Unauthorized => response.header(WWW_AUTHENTICATE, "Bearer"),
+        ApiError::MethodNotAllowed { allow } => response.header(ALLOW, allow),
+        ApiError::RangeNotSatisfiable { len } => {
+            let content_range = Plan::Unsatisfiable.content_range(*len).unwrap_or_default();
+            response.header(CONTENT_RANGE, content_range)
+        }
+        ApiError::Unread { task, .. } => response
+            .header(LOCATION, format!("/api/ai/tasks/{task}"))
+            .header(HeaderName::from_static("x-should-retry"), "false"),
+        _ => response,
+    }
+}
+
+impl ApiError {
+    /// What happened this time, in a sentence that is safe to show; nothing about what broke inside.
+    fn detail(&self) -> Option<String> {
+        let text = match self {
+            Self::Invalid(errors) | Self::UnknownModel(errors) | Self::ModelRetired(errors) => errors.to_string(),
+            Self::NoPrice(what) => format!("This combination is not sold: {what}"),
+            Self::ConflictingCredentials => "Authorization and X-Api-Key hold different keys: send one".into(),
+            Self::Unauthorized => "Send a valid API key as Authorization: Bearer <key>".into(),
+            Self::InsufficientScope(scope) => format!("This needs a key with the scope {scope}"),
+            Self::ModelNotAllowed(model) => format!("This key may not use {model}"),
+            Self::AccountFrozen => "The account takes no new tasks; please contact support".into(),
+            Self::Link(LinkError::Invalid) => "The link's signature is not valid for this clip".into(),
+            Self::Link(LinkError::Expired) => "Read the task again for a fresh link".into(),
+            Self::InsufficientCredits { required, available, held } => {
+                format!("This task needs {required} credits; {available} available ({held} held by running tasks)")
+            }
+            Self::KeyLimit(cap) => {
+                let (spent, limit, window) = (cap.spent, cap.limit, cap.window.as_str());
+                format!("The key has spent {spent} of its {window} limit of {limit} credits")
+            }
+            Self::NotReady => "The task has not ended yet".into(),
+            Self::NoClip => "The task has no such clip, or it failed".into(),
+            Self::MethodNotAllowed { allow } => format!("Use {allow}"),
+            Self::QuoteExpired => "Ask for a new quote".into(),
+            Self::TaskDeleted => "The task of this Idempotency-Key was deleted".into(),
+            Self::TooLarge { limit_bytes } => format!("The body may have {limit_bytes} bytes"),
+            Self::NotJson => "Send the body with Content-Type: application/json (with curl: -H 'Content-Type: \
+                              application/json')"
+                .into(),
+            Self::RangeNotSatisfiable { len } => format!("The clip has {len} bytes"),
+            Self::KeyReused => "This Idempotency-Key was sent with another request before: use a new one".into(),
+            Self::QuoteMismatch => "The quote is not for this request: send what was quoted, unchanged".into(),
+            Self::QuoteUsed => "A quote buys one task: ask for another".into(),
+            Self::ModelUnavailable(model) => format!("Nobody serves {model} right now; nothing was charged"),
+            Self::Busy => "Too many requests are waiting; nothing was charged".into(),
+            Self::Unavailable(_) => "Try again in a moment; nothing was charged".into(),
+            Self::OutcomeUnknown { keyed: true } => {
+                "It can't be told yet if the task was accepted: send the request again with the same Idempotency-Key".into()
+            }
+            Self::OutcomeUnknown { keyed: false } => {
+                "It can't be told yet if the task was accepted: look at your credits before you send it again".into()
+            }
+            Self::UnknownPath | Self::TaskNotFound | Self::Internal(_) | Self::Unread { .. } | Self::Other(_) => {
+                return None;
+            }
+        };
+        Some(text)
+    }
+}

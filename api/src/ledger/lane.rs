@@ -1,0 +1,292 @@
+//! The lane: the one task that writes money.
+//!
+//! It takes whatever requests are waiting, and in one transaction locks their accounts, reads what they need, decides each
+//! of them in memory in arrival order, writes all results set by set, commits, and answers. No timer: a batch grows by itself
+//! under load and is one when idle. Every change of accounts, grants, holds, transfers and key usage goes through here.
+
+use std::collections::BTreeSet;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use entity::{AccountId, Timestamp};
+use futures_util::FutureExt;
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Statement};
+use tokio::sync::{Semaphore, oneshot, watch};
+use tokio::task::JoinHandle;
+use tokio_util::task::TaskTracker;
+
+use super::book::Book;
+use super::chain::Chain;
+use super::decide::{self, Context};
+use super::queue::{Queue, Waiting};
+use super::{Command, Done, Refusal, load, write};
+use crate::clock::Clock;
+use crate::db::{Db, Fault, fault};
+
+/// The largest batch. The curve of throughput is flat above it, and waiting time is not.
+const MAX_BATCH: usize = 512;
+/// How often a transaction that the database turned away (deadlock, busy) is tried again.
+const MAX_RETRIES: u32 = 8;
+/// How long the outcome of a broken connection is sought before those who wait are told that it is unknown.
+const RECOVERY_TRIES: u32 = 20;
+const RECOVERY_PAUSE: Duration = Duration::from_millis(250);
+
+/// The door to the vault. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    queue: Arc<Queue>,
+    enqueued: watch::Sender<u64>,
+}
+
+/// The running lane; stopping it serves everybody who waits first.
+#[derive(Debug)]
+pub struct Lane {
+    queue: Arc<Queue>,
+    running: JoinHandle<()>,
+}
+
+impl Ledger {
+    /// Starts the lane. A panic in it ends the process: a supervisor restarts a whole program, never half a lane.
+    pub fn start(db: Db, clock: Clock, chain: Chain) -> (Ledger, Lane) {
+        let queue = Arc::new(Queue::default());
+        let enqueued = watch::Sender::new(0);
+        let writer = Writer {
+            db,
+            clock,
+            chain,
+            enqueued: enqueued.clone(),
+            aside: TaskTracker::new(),
+            patience: Semaphore::new(1),
+        };
+        let running = tokio::spawn(or_abort(run(queue.clone(), Arc::new(writer))));
+        (Ledger { queue: queue.clone(), enqueued }, Lane { queue, running })
+    }
+
+    /// Does one command and answers once it is committed. Dropping the future drops only the answer.
+    pub async fn send(&self, command: Command) -> Result<Done, Refusal> {
+        let (answer, receiver) = oneshot::channel();
+        self.queue.push(Waiting { command, answer })?;
+        receiver.await.unwrap_or(Err(Refusal::OutcomeUnknown))
+    }
+
+    /// Changes with every job that this process enqueued, so that nobody need wait for their next look.
+    pub fn enqueued(&self) -> watch::Receiver<u64> {
+        self.enqueued.subscribe()
+    }
+}
+
+impl Lane {
+    /// Lets nobody else in, serves who waits, and ends.
+    pub async fn stop(self) {
+        self.queue.close();
+        if self.running.await.is_err() {
+            tracing::error!("the lane did not end cleanly");
+        }
+    }
+}
+
+/// Catches only a panic of the lane itself: a runtime that is dropped because something else panicked drops the lane too.
+async fn or_abort(work: impl Future<Output = ()>) {
+    if AssertUnwindSafe(work).catch_unwind().await.is_err() {
+        tracing::error!("the lane panicked");
+        std::process::abort();
+    }
+}
+
+async fn run(queue: Arc<Queue>, writer: Arc<Writer>) {
+    while let Some(batch) = queue.take(MAX_BATCH).await {
+        writer.serve(batch).await;
+    }
+    writer.aside.close();
+    writer.aside.wait().await;
+}
+
+struct Writer {
+    db: Db,
+    clock: Clock,
+    chain: Chain,
+    enqueued: watch::Sender<u64>,
+    /// Commands whose account somebody else has locked, each waiting for it alone, beside the lane.
+    aside: TaskTracker,
+    /// One at a time: the lane's pool has two connections, and the lane itself never waits for one.
+    patience: Semaphore,
+}
+
+/// Why a transaction was not committed.
+enum Broken {
+    Db(DbErr),
+    /// COMMIT was sent and its answer never came: it may have happened.
+    Unknown(DbErr),
+    /// A decision stopped half-way; the book in memory is no good any more.
+    Spoiled(Refusal),
+}
+
+impl From<DbErr> for Broken {
+    fn from(error: DbErr) -> Self {
+        Broken::Db(error)
+    }
+}
+
+/// What became of each command of a batch: an answer, or not served because its account is locked by somebody else.
+type Answers = Vec<Option<Result<Done, Refusal>>>;
+
+impl Writer {
+    /// Serves a batch, smaller and smaller parts of it when the database refuses to write the whole.
+    async fn serve(self: &Arc<Self>, batch: Vec<Waiting>) {
+        let mut parts = vec![batch];
+        while let Some(mut part) = parts.pop() {
+            match self.commit(&part, false).await {
+                Ok(answers) => {
+                    self.answer(part, answers).into_iter().for_each(|skipped| self.set_aside(skipped))
+                }
+                Err(refusal) if part.len() == 1 || refusal != Refusal::Internal => {
+                    self.refuse(part, &refusal)
+                }
+                Err(_) => {
+                    let half = part.split_off(part.len() / 2);
+                    parts.push(half);
+                    parts.push(part);
+                }
+            }
+        }
+    }
+
+    /// Waits for a locked account beside the lane: one stuck row must not keep everybody else waiting.
+    fn set_aside(self: &Arc<Self>, waiting: Waiting) {
+        let writer = self.clone();
+        self.aside.spawn(or_abort(async move {
+            let turn = writer.patience.acquire().await;
+            let alone = vec![waiting];
+            match writer.commit(&alone, true).await {
+                Ok(answers) => drop(writer.answer(alone, answers)),
+                Err(refusal) => writer.refuse(alone, &refusal),
+            }
+            drop(turn);
+        }));
+    }
+
+    fn refuse(&self, batch: Vec<Waiting>, refusal: &Refusal) {
+        let answers = batch.iter().map(|_| Some(Err(refusal.clone()))).collect();
+        self.answer(batch, answers);
+    }
+
+    /// Answers who was served; the others come back.
+    fn answer(&self, batch: Vec<Waiting>, answers: Answers) -> Vec<Waiting> {
+        let mut skipped = Vec::new();
+        for (waiting, answer) in batch.into_iter().zip(answers) {
+            match answer {
+                Some(answer) => {
+                    if matches!(answer, Ok(Done::Accepted { replayed: false, .. })) {
+                        self.enqueued.send_modify(|n| *n += 1);
+                    }
+                    // Nobody listens when the client hung up; what was done stays done.
+                    let _gone = waiting.answer.send(answer);
+                }
+                None => skipped.push(waiting),
+            }
+        }
+        skipped
+    }
+
+    /// Commits a batch, again and again while the database only asks for patience. Commands carry their own ids, so running
+    /// the same batch again after a lost COMMIT finds what was done and does the rest.
+    async fn commit(&self, batch: &[Waiting], patient: bool) -> Result<Answers, Refusal> {
+        let commands: Vec<&Command> = batch.iter().map(|waiting| &waiting.command).collect();
+        let (mut retries, mut recoveries, mut unknown) = (0, 0, false);
+        loop {
+            let error = match self.attempt(&commands, patient || unknown).await {
+                Ok(answers) => return Ok(answers),
+                Err(Broken::Spoiled(refusal)) if batch.len() == 1 => return Err(refusal),
+                Err(Broken::Spoiled(_)) => return Err(Refusal::Internal),
+                Err(Broken::Unknown(error)) => {
+                    unknown = true;
+                    error
+                }
+                Err(Broken::Db(error)) => error,
+            };
+            match fault(&error) {
+                Fault::Retry if retries < MAX_RETRIES => {
+                    retries += 1;
+                    pause(Duration::from_millis(u64::from(rand::random_range(1..=5 * retries)))).await;
+                }
+                Fault::Connection if recoveries < RECOVERY_TRIES => {
+                    recoveries += 1;
+                    tracing::warn!(%error, recoveries, unknown, "the ledger lost its connection");
+                    pause(RECOVERY_PAUSE).await;
+                }
+                kind => return Err(give_up(&error, kind, unknown)),
+            }
+        }
+    }
+
+    async fn attempt(&self, commands: &[&Command], patient: bool) -> Result<Answers, Broken> {
+        let accounts: BTreeSet<AccountId> = commands.iter().map(|command| command.account()).collect();
+        let tx = self.db.begin_lane().await?;
+        let locked = load::lock(&tx, &accounts, patient || !self.db.is_postgres()).await?;
+        let now = self.now(&tx).await?;
+        let missing = &accounts - &locked.keys().copied().collect();
+        let served: Vec<&Command> = commands
+            .iter()
+            .copied()
+            .filter(|command| patient || !missing.contains(&command.account()))
+            .collect();
+        let mut book = load::load(&tx, locked, &served, now).await?;
+        let answers =
+            self.decide(&mut book, commands, |account| !patient && missing.contains(&account), now)?;
+        write::write(&tx, &book, self.clock.new_id(), now).await?;
+        tx.commit().await.map_err(|error| match fault(&error) {
+            Fault::Connection => Broken::Unknown(error),
+            _ => Broken::Db(error),
+        })?;
+        Ok(answers)
+    }
+
+    fn decide(
+        &self,
+        book: &mut Book,
+        commands: &[&Command],
+        skipped: impl Fn(AccountId) -> bool,
+        now: Timestamp,
+    ) -> Result<Answers, Broken> {
+        let context = Context { now, chain: &self.chain };
+        let mut answers = Vec::with_capacity(commands.len());
+        for command in commands {
+            if skipped(command.account()) {
+                answers.push(None);
+                continue;
+            }
+            match decide::decide(book, command, self.clock.new_id(), &context) {
+                Err(refusal @ (Refusal::Internal | Refusal::TooLarge)) => {
+                    return Err(Broken::Spoiled(refusal));
+                }
+                answer => answers.push(Some(answer)),
+            }
+        }
+        Ok(answers)
+    }
+
+    /// One clock for every process: the database's, where there may be several. Read after the locks.
+    async fn now(&self, tx: &DatabaseTransaction) -> Result<Timestamp, DbErr> {
+        if !self.db.is_postgres() {
+            return Ok(self.clock.now());
+        }
+        let sql = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS micros";
+        let row = tx.query_one_raw(Statement::from_string(self.db.backend(), sql)).await?;
+        let micros: i64 = row.ok_or(DbErr::RecordNotFound("the time".into()))?.try_get("", "micros")?;
+        Ok(Timestamp::from_micros(micros.saturating_add(self.clock.offset_micros())))
+    }
+}
+
+async fn pause(time: Duration) {
+    tokio::time::sleep(time).await;
+}
+
+fn give_up(error: &DbErr, kind: Fault, unknown: bool) -> Refusal {
+    tracing::error!(%error, unknown, "the ledger gives up on a batch");
+    match (kind, unknown) {
+        (_, true) => Refusal::OutcomeUnknown,
+        (Fault::Statement, false) => Refusal::Internal,
+        _ => Refusal::Unavailable,
+    }
+}

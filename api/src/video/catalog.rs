@@ -1,0 +1,211 @@
+//! What each model can do and where it runs, read once from `catalog/*.toml`.
+//!
+//! Data only: nothing here knows a model by name, and nothing here is money (that is the price book). A catalog that
+//! loads is consistent: names are unique, every default is among the allowed values, every replacement and every
+//! provider of a route exists.
+
+mod check;
+mod file;
+mod name;
+mod size;
+mod value;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use entity::Mode;
+
+pub use name::{KnownField, OptionName};
+pub use size::{AspectRatio, Resolution, dimensions};
+pub use value::{Audio, Date, Durations, InputMode, ValueError, join};
+
+/// Every model and provider, in the order of the files.
+#[derive(Clone, Debug)]
+pub struct Catalog {
+    models: Vec<Arc<Model>>,
+    /// Position in `models` by id and by alias.
+    by_name: HashMap<String, usize>,
+    providers: Vec<Provider>,
+}
+
+/// One model as customers know it.
+#[derive(Clone, Debug)]
+pub struct Model {
+    pub id: String,
+    /// Other spellings of the same model.
+    pub aliases: Vec<String>,
+    pub family: String,
+    pub modes: Vec<InputMode>,
+    /// Takes a last frame beside the first one.
+    pub last_frame: bool,
+    pub durations: Durations,
+    pub default_duration_s: u32,
+    /// Ascending.
+    pub resolutions: Vec<Resolution>,
+    pub default_resolution: Resolution,
+    /// In order of preference.
+    pub aspect_ratios: Vec<AspectRatio>,
+    pub default_aspect_ratio: AspectRatio,
+    pub audio: Audio,
+    /// Frames and reference images together.
+    pub max_images: usize,
+    /// Source and reference videos together.
+    pub max_videos: usize,
+    pub max_audios: usize,
+    pub prompt_max_chars: usize,
+    pub prompt_required: bool,
+    /// Clips that one request may ask for.
+    pub count_max: u16,
+    pub options: BTreeSet<OptionName>,
+    pub lifecycle: Lifecycle,
+    /// Live providers, the preferred one first.
+    pub routes: Vec<Route>,
+}
+
+/// When a model goes away. All empty for a current one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lifecycle {
+    pub deprecated_at: Option<Date>,
+    /// From this day on live requests are refused.
+    pub sunset_at: Option<Date>,
+    /// The id of the model to use instead.
+    pub replacement: Option<String>,
+}
+
+/// One way to have a model's clips made.
+#[derive(Clone, Debug)]
+pub struct Route {
+    pub provider: String,
+    /// What the provider calls the model.
+    pub native_id: String,
+    /// Keys of `extra` that this route forwards verbatim; they cost nothing.
+    pub passthrough: BTreeSet<String>,
+    /// Keys of `extra` that mean a field of ours. They become that field before anything is checked or priced.
+    pub priced: BTreeMap<String, KnownField>,
+}
+
+/// A configured upstream, or the sandbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Provider {
+    pub name: String,
+    /// Live and test never meet: a provider serves one of them.
+    pub mode: Mode,
+    /// Serves every model under its own id, retired ones too; otherwise only the routes that name it.
+    pub serves_all: bool,
+}
+
+/// Where a task may be sent, and what the model is called there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Destination<'a> {
+    pub provider: &'a str,
+    pub native_id: &'a str,
+}
+
+/// Why the catalog did not load.
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogError {
+    #[error("cannot read {}: {source}", path.display())]
+    Read { path: PathBuf, source: std::io::Error },
+    #[error("{file}: {message}")]
+    Syntax { file: String, message: String },
+    /// Every contradiction found, each a sentence.
+    #[error("the catalog contradicts itself:\n{}", .0.join("\n"))]
+    Inconsistent(Vec<String>),
+}
+
+impl Catalog {
+    /// Reads files given as (name, text). Names only serve error messages.
+    pub fn parse<N, T>(files: impl IntoIterator<Item = (N, T)>) -> Result<Catalog, CatalogError>
+    where
+        N: AsRef<str>,
+        T: AsRef<str>,
+    {
+        let mut all = file::CatalogFile::default();
+        for (name, text) in files {
+            all.append(file::CatalogFile::parse(name.as_ref(), text.as_ref())?);
+        }
+        all.build()
+    }
+
+    /// Reads every `*.toml` of a folder, in the order of their names.
+    pub fn load_dir(dir: &Path) -> Result<Catalog, CatalogError> {
+        let mut paths = Vec::new();
+        for entry in std::fs::read_dir(dir).map_err(|source| unreadable(dir, source))? {
+            let path = entry.map_err(|source| unreadable(dir, source))?.path();
+            if path.extension().is_some_and(|extension| extension == "toml") {
+                paths.push(path);
+            }
+        }
+        paths.sort();
+        let mut files = Vec::new();
+        for path in paths {
+            let text = std::fs::read_to_string(&path).map_err(|source| unreadable(&path, source))?;
+            files.push((path.display().to_string(), text));
+        }
+        Catalog::parse(files)
+    }
+
+    /// A model by its id or one of its aliases, exactly as written.
+    pub fn model(&self, name: &str) -> Option<&Arc<Model>> {
+        self.by_name.get(name).and_then(|index| self.models.get(*index))
+    }
+
+    pub fn models(&self) -> &[Arc<Model>] {
+        &self.models
+    }
+
+    pub fn providers(&self) -> &[Provider] {
+        &self.providers
+    }
+
+    /// Where a task of this model may go, the preferred place first; empty when nobody serves it.
+    ///
+    /// Live tasks go only to routes that forward every one of the `passthrough` keys. Test tasks go to the providers
+    /// that serve every model in test mode; those read no provider's own keys and so accept them all.
+    pub fn routes_for<'a>(
+        &'a self,
+        model: &'a Model,
+        mode: Mode,
+        passthrough: &BTreeSet<String>,
+    ) -> Vec<Destination<'a>> {
+        match mode {
+            Mode::Test => self.test_destinations(model),
+            Mode::Live => model.live_destinations(passthrough),
+        }
+    }
+
+    fn test_destinations<'a>(&'a self, model: &'a Model) -> Vec<Destination<'a>> {
+        let serving = self.providers.iter().filter(|p| p.mode == Mode::Test && p.serves_all);
+        serving.map(|p| Destination { provider: &p.name, native_id: &model.id }).collect()
+    }
+}
+
+impl Model {
+    pub fn has_option(&self, option: OptionName) -> bool {
+        self.options.contains(&option)
+    }
+
+    fn live_destinations(&self, passthrough: &BTreeSet<String>) -> Vec<Destination<'_>> {
+        let able = self.routes.iter().filter(|route| passthrough.is_subset(&route.passthrough));
+        able.map(|r| Destination { provider: &r.provider, native_id: &r.native_id }).collect()
+    }
+}
+
+impl Lifecycle {
+    pub fn is_deprecated(&self, now_unix: i64) -> bool {
+        self.deprecated_at.is_some_and(|date| date.unix_seconds() <= now_unix)
+    }
+
+    /// From the first second of the sunset day on.
+    pub fn is_retired(&self, now_unix: i64) -> bool {
+        self.sunset_at.is_some_and(|date| date.unix_seconds() <= now_unix)
+    }
+}
+
+fn unreadable(path: &Path, source: std::io::Error) -> CatalogError {
+    CatalogError::Read { path: path.to_owned(), source }
+}
+
+#[cfg(test)]
+mod tests;

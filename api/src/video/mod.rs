@@ -1,0 +1,55 @@
+//! ROOM 3: what a generation is: the rules, the prices, and the two use cases, submit and settle.
+//!
+//! Knows no HTTP, no provider, no network. Money is asked of the vault by commands; the rows of a task are prepared here as
+//! data.
+
+pub mod catalog;
+pub mod price;
+pub mod price_version;
+pub mod quote;
+pub mod read;
+pub mod request;
+pub mod rules;
+pub mod settle;
+pub mod state;
+pub mod submit;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use entity::{AccountId, KeyId, Mode};
+
+use crate::clock::Clock;
+use crate::db::Db;
+use crate::ledger::Ledger;
+use catalog::Catalog;
+use price_version::PriceVersions;
+use quote::QuoteSigner;
+
+/// What the use cases work with. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Video {
+    pub db: Db,
+    pub clock: Clock,
+    pub ledger: Ledger,
+    pub catalog: Arc<Catalog>,
+    pub prices: PriceVersions,
+    pub quotes: Arc<QuoteSigner>,
+    /// Names of the providers that are configured: a model that none of them serves is not offered.
+    pub configured: Arc<BTreeSet<String>>,
+    /// Seconds after which a task that is not finished expires.
+    pub deadline_s: u32,
+}
+
+/// Who pays, and what they may ask for.
+#[derive(Clone, Debug)]
+pub struct Payer {
+    pub account: AccountId,
+    pub mode: Mode,
+    /// `None` for a person in the dashboard.
+    pub key: Option<KeyId>,
+    /// Price group.
+    pub group: String,
+    /// Models that may be used; `None` is all.
+    pub models: Option<Vec<String>>,
+}

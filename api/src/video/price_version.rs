@@ -1,0 +1,169 @@
+//! Price versions: immutable books in the database, and which of them sells now.
+//!
+//! Every process must sell at one price. A version is activated for an instant a little in the future, and every process
+//! looks for activations more often than that, so all of them change over at the same moment.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use entity::{Timestamp, price_activation, price_version};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, IntoActiveModel,
+    QueryFilter, QueryOrder,
+};
+
+use super::price::{BookError, PriceBook};
+use crate::db::Db;
+
+/// A version and its book.
+#[derive(Clone, Debug)]
+pub struct Version {
+    pub id: i64,
+    pub book: Arc<PriceBook>,
+}
+
+/// The versions of one database, cached: books never change, activations are looked for every second.
+#[derive(Clone, Debug)]
+pub struct PriceVersions {
+    db: Db,
+    cache: Arc<Mutex<Cache>>,
+}
+
+#[derive(Debug, Default)]
+struct Cache {
+    books: BTreeMap<i64, Arc<PriceBook>>,
+    /// Newest last.
+    activations: Vec<(Timestamp, i64)>,
+    read_at: Option<Timestamp>,
+}
+
+const REFRESH_MILLIS: i64 = 1_000;
+/// How far in the future an activation lies at least, so that every process knows of it in time.
+const LEAD_SECONDS: i64 = 5;
+
+#[derive(Debug, thiserror::Error)]
+pub enum VersionError {
+    #[error("no price version is active: publish one with `reelmeter pricing publish`")]
+    NoneActive,
+    #[error("price version {0} does not exist")]
+    Unknown(i64),
+    #[error(transparent)]
+    Book(#[from] BookError),
+    #[error(transparent)]
+    Db(#[from] DbErr),
+}
+
+impl PriceVersions {
+    pub fn new(db: Db) -> Self {
+        PriceVersions { db, cache: Arc::default() }
+    }
+
+    /// The version that sells at `now`.
+    pub async fn active(&self, now: Timestamp) -> Result<Version, VersionError> {
+        if self.is_stale(now) {
+            self.refresh(now).await?;
+        }
+        let id = self
+            .cached(|cache| cache.activations.iter().rev().find(|(from, _)| *from <= now).map(|(_, id)| *id));
+        self.version(id.ok_or(VersionError::NoneActive)?).await
+    }
+
+    /// A version by its number.
+    pub async fn version(&self, id: i64) -> Result<Version, VersionError> {
+        if let Some(book) = self.cached(|cache| cache.books.get(&id).cloned()) {
+            return Ok(Version { id, book });
+        }
+        let row = price_version::Entity::find_by_id(id).one(self.db.read()).await?;
+        let book = Arc::new(PriceBook::from_json(&row.ok_or(VersionError::Unknown(id))?.book)?);
+        self.cached(|cache| cache.books.insert(id, book.clone()));
+        Ok(Version { id, book })
+    }
+
+    async fn refresh(&self, now: Timestamp) -> Result<(), DbErr> {
+        let rows = price_activation::Entity::find()
+            .order_by_asc(price_activation::Column::EffectiveAt)
+            .order_by_asc(price_activation::Column::Id)
+            .all(self.db.read())
+            .await?;
+        self.cached(|cache| {
+            cache.activations = rows.into_iter().map(|row| (row.effective_at, row.version_id)).collect();
+            cache.read_at = Some(now);
+        });
+        Ok(())
+    }
+
+    fn is_stale(&self, now: Timestamp) -> bool {
+        self.cached(|cache| {
+            cache.read_at.is_none_or(|at| now.millis() - at.millis() >= REFRESH_MILLIS || now < at)
+        })
+    }
+
+    fn cached<T>(&self, with: impl FnOnce(&mut Cache) -> T) -> T {
+        with(&mut self.cache.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// What publishing a book came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Published {
+    /// It sells from this instant on.
+    Activated { version: i64, effective_at: Timestamp },
+    /// It is what sells already.
+    Unchanged { version: i64 },
+}
+
+/// Makes a book a version, unless it is one, and activates it. In an empty database it sells at once.
+pub async fn publish(
+    tx: &DatabaseTransaction,
+    book: &PriceBook,
+    by: &str,
+    now: Timestamp,
+) -> Result<Published, DbErr> {
+    let newest = newest_activation(tx).await?;
+    let version = match find_by_hash(tx, book).await? {
+        Some(version) => version,
+        None => insert_version(tx, book, by, now).await?,
+    };
+    let effective_at = match &newest {
+        Some(active) if active.version_id == version => return Ok(Published::Unchanged { version }),
+        Some(active) => now.plus_seconds(LEAD_SECONDS).max(active.effective_at),
+        None => now,
+    };
+    let row = price_activation::Model {
+        id: newest.map_or(0, |row| row.id) + 1,
+        version_id: version,
+        effective_at,
+        created_at: now,
+        created_by: by.to_owned(),
+    };
+    row.into_active_model().insert(tx).await?;
+    Ok(Published::Activated { version, effective_at })
+}
+
+async fn newest_activation(db: &impl ConnectionTrait) -> Result<Option<price_activation::Model>, DbErr> {
+    price_activation::Entity::find().order_by_desc(price_activation::Column::Id).one(db).await
+}
+
+async fn find_by_hash(db: &impl ConnectionTrait, book: &PriceBook) -> Result<Option<i64>, DbErr> {
+    let hash = price_version::Column::Hash.eq(book.hash().to_vec());
+    Ok(price_version::Entity::find().filter(hash).one(db).await?.map(|row| row.id))
+}
+
+async fn insert_version(
+    tx: &DatabaseTransaction,
+    book: &PriceBook,
+    by: &str,
+    now: Timestamp,
+) -> Result<i64, DbErr> {
+    let newest = price_version::Entity::find().order_by_desc(price_version::Column::Id).one(tx).await?;
+    let id = newest.map_or(0, |row| row.id) + 1;
+    let row = price_version::Model {
+        id,
+        hash: book.hash().to_vec(),
+        book: book.to_json(),
+        created_at: now,
+        created_by: by.to_owned(),
+    };
+    row.into_active_model().insert(tx).await?;
+    Ok(id)
+}

@@ -1,0 +1,195 @@
+//! The one shape every dialect turns into.
+//!
+//! A dialect folds its own words and aliases into a [`GenerateRequest`] and notes what it could not read in
+//! [`FieldErrors`]. It fills in no defaults: those come from the catalog, in [`super::rules`], so that the content of
+//! a keyed request is what its caller wrote and stays the same when a default changes.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+use super::catalog::InputMode;
+
+/// What a customer asks for, before defaults. Absent and empty mean the same.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct GenerateRequest {
+    /// Id or alias.
+    pub model: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input_mode: Option<InputMode>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prompt: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub negative_prompt: Option<String>,
+    /// In the order given.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub media: Vec<Media>,
+    /// Whole seconds of one clip.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duration_s: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resolution: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub aspect_ratio: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seed: Option<i64>,
+    /// Clips.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub count: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub generate_audio: Option<bool>,
+    /// Typed wishes of some families; the keys are those of [`super::catalog::OptionName`].
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub options: BTreeMap<String, Value>,
+    /// Keys of a provider's own, allowed model by model.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub extra: BTreeMap<String, Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub callback_url: Option<String>,
+    /// The customer's own name for the task.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub external_task_id: Option<String>,
+    /// The customer's own name for their end user.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// Kept and given back; never sent to a provider.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub metadata: BTreeMap<String, Value>,
+}
+
+/// A picture, video or sound to work from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Media {
+    pub role: MediaRole,
+    pub url: String,
+}
+
+/// What a medium is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MediaRole {
+    FirstFrame,
+    LastFrame,
+    ReferenceImage,
+    SourceVideo,
+    ReferenceVideo,
+    Audio,
+}
+
+impl MediaRole {
+    /// The field of the native dialect that gives it; errors are filed under this name.
+    pub fn field(self) -> &'static str {
+        match self {
+            MediaRole::FirstFrame => "inputImageUrls",
+            MediaRole::LastFrame => "lastFrameUrl",
+            MediaRole::ReferenceImage => "referenceImageUrls",
+            MediaRole::SourceVideo => "inputVideoUrls",
+            MediaRole::ReferenceVideo => "referenceVideoUrls",
+            MediaRole::Audio => "inputAudioUrls",
+        }
+    }
+
+    pub fn is_image(self) -> bool {
+        matches!(self, MediaRole::FirstFrame | MediaRole::LastFrame | MediaRole::ReferenceImage)
+    }
+
+    pub fn is_video(self) -> bool {
+        matches!(self, MediaRole::SourceVideo | MediaRole::ReferenceVideo)
+    }
+}
+
+/// Changes whenever the bytes that are hashed change for the same request: a stored hash of another version can't
+/// be compared.
+pub const HASH_VERSION: u8 = 1;
+
+impl GenerateRequest {
+    /// Identifies the content of a request for its idempotency key: two requests are the same when they reach the
+    /// same route family with the same folded fields. Order of keys does not count; order of media does.
+    pub fn content_hash(&self, route_family: &str) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        hash.update([HASH_VERSION]);
+        hash.update(route_family);
+        hash.update([0]);
+        hash.update(self.canonical_json());
+        hash.finalize().into()
+    }
+
+    #[expect(clippy::expect_used, reason = "strings, numbers and maps with string keys always become JSON")]
+    fn canonical_json(&self) -> String {
+        sorted(serde_json::to_value(self).expect("a request is plain data")).to_string()
+    }
+}
+
+/// Sorts the keys of every object. `serde_json` happens to do so already, but a dependency can switch that off for
+/// the whole program (`preserve_order`), and a hash that decides about money must not move with it.
+fn sorted(value: Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let ordered: BTreeMap<String, Value> = map.into_iter().collect();
+            Value::Object(ordered.into_iter().map(|(k, v)| (k, sorted(v))).collect::<Map<_, _>>())
+        }
+        Value::Array(items) => Value::Array(items.into_iter().map(sorted).collect()),
+        plain => plain,
+    }
+}
+
+/// What is wrong with a request, field by field, in words for the customer. Field names are the native dialect's.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct FieldErrors {
+    /// About the request as a whole.
+    #[serde(rename = "formErrors")]
+    pub form: Vec<String>,
+    #[serde(rename = "fieldErrors")]
+    pub fields: BTreeMap<String, Vec<String>>,
+}
+
+impl FieldErrors {
+    pub fn push(&mut self, field: &str, message: impl Into<String>) {
+        self.fields.entry(field.to_owned()).or_default().push(message.into());
+    }
+
+    pub fn push_form(&mut self, message: impl Into<String>) {
+        self.form.push(message.into());
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.form.is_empty() && self.fields.is_empty()
+    }
+
+    pub fn merge(&mut self, other: FieldErrors) {
+        self.form.extend(other.form);
+        for (field, messages) in other.fields {
+            self.fields.entry(field).or_default().extend(messages);
+        }
+    }
+
+    /// The messages of one field; empty when it is fine.
+    pub fn of(&self, field: &str) -> &[String] {
+        self.fields.get(field).map_or(&[], Vec::as_slice)
+    }
+
+    /// One field with a message, for dialects that have room for a single one (`param`).
+    pub fn first_field(&self) -> Option<&str> {
+        self.fields.keys().next().map(String::as_str)
+    }
+}
+
+/// All messages in one line: `duration: Must be one of 5, 10; prompt: Required`.
+impl fmt::Display for FieldErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fields = self
+            .fields
+            .iter()
+            .flat_map(|(field, messages)| messages.iter().map(move |message| format!("{field}: {message}")));
+        let all: Vec<String> = self.form.iter().cloned().chain(fields).collect();
+        f.write_str(&all.join("; "))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,102 @@
+//! USE CASE 2, settle: one lane command that captures what was delivered, gives back the rest and ends the task.
+//!
+//! Polls, callbacks, cancels, deadlines and operators all end here. The second one changes nothing.
+
+use entity::clip::ClipState;
+use entity::{AccountId, Credits, TaskId, clip, task, task_request};
+use sea_orm::{DbErr, EntityTrait};
+
+use super::Video;
+use super::price::{Explanation, settle_price};
+use super::request::GenerateRequest;
+use crate::ledger::{Cancel, Command, Done, Outcome, Refund, Refusal, Settle, SettledBy};
+
+/// How a task's work ended, before it is priced.
+#[derive(Clone, Debug)]
+pub enum Ending {
+    /// Every clip is delivered or failed, and the rows say which. With none delivered the task failed.
+    Made(Vec<clip::Model>),
+    Failed {
+        code: String,
+        message: String,
+    },
+    Canceled,
+    Expired,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum SettleError {
+    #[error("no such task")]
+    NoTask,
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    #[error(transparent)]
+    Db(#[from] DbErr),
+    #[error("what is stored of the task can't be read")]
+    Stored(#[from] serde_json::Error),
+}
+
+impl Video {
+    /// Ends a task, whoever says so. Idempotent: the answer to a second call is what was recorded.
+    pub async fn settle(&self, id: TaskId, by: SettledBy, ending: Ending) -> Result<Done, SettleError> {
+        let task = task::Entity::find_by_id(id).one(self.db.read()).await?.ok_or(SettleError::NoTask)?;
+        let command = Settle {
+            account: task.account_id,
+            task: id,
+            by,
+            outcome: outcome(&task, ending)?,
+            callback_url: self.callback_url(id).await?,
+        };
+        Ok(self.ledger.send(Command::Settle(Box::new(command))).await?)
+    }
+
+    /// The customer's wish to stop a task of theirs.
+    pub async fn cancel(&self, account: AccountId, id: TaskId) -> Result<Done, SettleError> {
+        let callback_url = self.callback_url(id).await?;
+        match self.ledger.send(Command::Cancel(Cancel { account, task: id, callback_url })).await {
+            Err(Refusal::NoTask) => Err(SettleError::NoTask),
+            answer => Ok(answer?),
+        }
+    }
+
+    /// Gives captured credits of a task back, by a person's decision.
+    pub async fn refund(
+        &self,
+        account: AccountId,
+        task: TaskId,
+        amount: Credits,
+        reference: String,
+    ) -> Result<Done, SettleError> {
+        Ok(self.ledger.send(Command::Refund(Refund { account, task, amount, reference })).await?)
+    }
+
+    async fn callback_url(&self, id: TaskId) -> Result<Option<String>, SettleError> {
+        let Some(row) = task_request::Entity::find_by_id(id).one(self.db.read()).await? else {
+            return Ok(None);
+        };
+        let request: GenerateRequest = serde_json::from_str(&row.request)?;
+        Ok(request.callback_url)
+    }
+}
+
+fn outcome(task: &task::Model, ending: Ending) -> Result<Outcome, SettleError> {
+    let clips = match ending {
+        Ending::Made(clips) => clips,
+        Ending::Failed { code, message } => return Ok(Outcome::Failed { code, message, clips: Vec::new() }),
+        Ending::Canceled => return Ok(Outcome::Canceled),
+        Ending::Expired => return Ok(Outcome::Expired),
+    };
+    if clips.iter().all(|clip| clip.state == ClipState::Failed) {
+        let first = clips.first();
+        let code =
+            first.and_then(|clip| clip.error_code.clone()).unwrap_or_else(|| "generation_failed".into());
+        let message =
+            first.and_then(|clip| clip.error_message.clone()).unwrap_or_else(|| "No clip was made".into());
+        return Ok(Outcome::Failed { code, message, clips });
+    }
+    let explanation: Explanation = serde_json::from_str(&task.explanation)?;
+    let delivered: Vec<Option<u64>> =
+        clips.iter().map(|clip| clip.millis.and_then(|millis| u64::try_from(millis).ok())).collect();
+    let capture = settle_price(&explanation, &delivered).min(task.credits);
+    Ok(Outcome::Delivered { capture, clips })
+}

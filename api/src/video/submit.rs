@@ -1,0 +1,234 @@
+//! USE CASE 1, submit: check, price, and one lane command that holds the credits and enqueues the task.
+//!
+//! Order: a keyed request is looked up before it can be refused for anything, so that a retry gets its task even if the
+//! quote expired, the price changed or the key's rights shrank meanwhile.
+
+use entity::job::JobState;
+use entity::task::TaskState;
+use entity::{AccountId, Credits, Mode, TaskId, Timestamp, job, task, task_request};
+use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter};
+
+use super::price::{Explanation, PriceError, Quote};
+use super::price_version::VersionError;
+use super::quote::{LIFETIME_SECONDS, Promise, QuoteError};
+use super::request::GenerateRequest;
+use super::rules::{self, Checked};
+use super::{Payer, Video};
+use crate::ledger::{Accept, Command, Done, Refusal};
+
+/// A request for a task, as a dialect hands it over.
+#[derive(Clone, Debug)]
+pub struct Submission {
+    pub request: GenerateRequest,
+    /// Names the dialect's routes: the same key and content on another route is another request.
+    pub dialect: &'static str,
+    pub idempotency_key: Option<String>,
+    pub quote_id: Option<String>,
+}
+
+/// A task that is paid for and queued.
+#[derive(Clone, Debug)]
+pub struct Accepted {
+    pub task: TaskId,
+    /// The idempotency key was seen before: this is the task of then.
+    pub replayed: bool,
+    /// Empty for a replay; they are stored with the task.
+    pub warnings: Vec<String>,
+}
+
+/// A binding price.
+#[derive(Clone, Debug)]
+pub struct Quoted {
+    pub token: String,
+    pub credits: Credits,
+    pub explanation: Explanation,
+    pub expires_at: Timestamp,
+    pub warnings: Vec<String>,
+}
+
+/// Why a request was not accepted, in the order it is decided. Nothing is charged on any of them.
+#[derive(Debug, thiserror::Error)]
+pub enum SubmitError {
+    #[error("the idempotency key was used for another request")]
+    KeyReused,
+    #[error(transparent)]
+    Invalid(#[from] rules::Refused),
+    #[error("the API key may not use the model {0}")]
+    ModelNotAllowed(String),
+    #[error("nobody serves the model {0} right now")]
+    ModelUnavailable(String),
+    #[error(transparent)]
+    Quote(#[from] QuoteError),
+    #[error("there is no price for this combination")]
+    NoPrice(#[from] PriceError),
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    #[error(transparent)]
+    Prices(#[from] VersionError),
+    #[error(transparent)]
+    Db(#[from] DbErr),
+    #[error("could not be written as JSON")]
+    Json(#[from] serde_json::Error),
+}
+
+/// What was decided about a request before any money is asked for.
+struct Priced {
+    checked: Checked,
+    provider: String,
+    quote: Quote,
+    quote_id: Option<uuid::Uuid>,
+}
+
+impl Video {
+    /// Accepts a task: paid for, stored and queued when this returns.
+    pub async fn submit(&self, payer: &Payer, submission: Submission) -> Result<Accepted, SubmitError> {
+        let hash = submission.request.content_hash(submission.dialect);
+        if let Some(key) = &submission.idempotency_key
+            && let Some(task) = self.replay(payer.account, key, &hash).await?
+        {
+            return Ok(Accepted { task, replayed: true, warnings: Vec::new() });
+        }
+        let now = self.clock.now();
+        let priced = self.price(payer, &submission, &hash, now).await?;
+        let warnings = priced.checked.warnings.clone();
+        let accept = self.rows(payer, &submission, hash.to_vec(), priced, now)?;
+        match self.ledger.send(Command::Accept(Box::new(accept))).await {
+            Ok(Done::Accepted { task, replayed }) => Ok(Accepted { task, replayed, warnings }),
+            Ok(_) => Err(SubmitError::Refused(Refusal::Internal)),
+            Err(Refusal::KeyReused) => Err(SubmitError::KeyReused),
+            Err(refusal) => Err(SubmitError::Refused(refusal)),
+        }
+    }
+
+    /// Prices a request and binds us to it for a while. Nothing is stored.
+    pub async fn quote(&self, payer: &Payer, submission: Submission) -> Result<Quoted, SubmitError> {
+        let now = self.clock.now();
+        let hash = submission.request.content_hash(submission.dialect);
+        let unquoted = Submission { quote_id: None, ..submission };
+        let priced = self.price(payer, &unquoted, &hash, now).await?;
+        let expires_at = now.plus_seconds(LIFETIME_SECONDS);
+        let promise = Promise {
+            id: self.clock.new_id(),
+            account: payer.account.0,
+            mode: payer.mode,
+            request: hex::encode(hash),
+            credits: priced.quote.credits,
+            explanation: priced.quote.explanation,
+            expires_at: expires_at.micros(),
+        };
+        let token = self.quotes.sign(&promise)?;
+        let Promise { credits, explanation, .. } = promise;
+        Ok(Quoted { token, credits, explanation, expires_at, warnings: priced.checked.warnings })
+    }
+
+    async fn replay(
+        &self,
+        account: AccountId,
+        key: &str,
+        hash: &[u8],
+    ) -> Result<Option<TaskId>, SubmitError> {
+        let earlier = task::Entity::find()
+            .filter(task::Column::AccountId.eq(account))
+            .filter(task::Column::IdempotencyKey.eq(key))
+            .one(self.db.read())
+            .await?;
+        match earlier {
+            None => Ok(None),
+            Some(task) if task.request_hash == hash => Ok(Some(task.id)),
+            Some(_) => Err(SubmitError::KeyReused),
+        }
+    }
+
+    async fn price(
+        &self,
+        payer: &Payer,
+        submission: &Submission,
+        hash: &[u8],
+        now: Timestamp,
+    ) -> Result<Priced, SubmitError> {
+        let checked = rules::check(&submission.request, &self.catalog, payer.mode, now.seconds())?;
+        let model = &checked.model;
+        if payer.models.as_ref().is_some_and(|allowed| !allowed.contains(&model.id)) {
+            return Err(SubmitError::ModelNotAllowed(model.id.clone()));
+        }
+        let provider = self
+            .provider_for(&checked, payer.mode)
+            .ok_or_else(|| SubmitError::ModelUnavailable(model.id.clone()))?;
+        if let Some(token) = &submission.quote_id {
+            let promise = self.quotes.read(token, (payer.account, payer.mode), hash, now)?;
+            let quote = Quote { credits: promise.credits, explanation: promise.explanation };
+            return Ok(Priced { checked, provider, quote, quote_id: Some(promise.id) });
+        }
+        let version = self.prices.active(now).await?;
+        let quote = version.book.quote(version.id, &checked.effective.dimensions(), &payer.group)?;
+        Ok(Priced { checked, provider, quote, quote_id: None })
+    }
+
+    /// The first configured provider that serves the request.
+    fn provider_for(&self, checked: &Checked, mode: Mode) -> Option<String> {
+        let routes = self.catalog.routes_for(&checked.model, mode, &checked.passthrough);
+        let route = routes.into_iter().find(|route| self.configured.contains(route.provider))?;
+        Some(route.provider.to_owned())
+    }
+
+    fn rows(
+        &self,
+        payer: &Payer,
+        submission: &Submission,
+        request_hash: Vec<u8>,
+        priced: Priced,
+        now: Timestamp,
+    ) -> Result<Accept, SubmitError> {
+        let id = TaskId(self.clock.new_id());
+        let Priced { checked, provider, quote, quote_id } = priced;
+        let task = task::Model {
+            id,
+            account_id: payer.account,
+            mode: payer.mode,
+            key_id: payer.key,
+            dialect: submission.dialect.to_owned(),
+            idempotency_key: submission.idempotency_key.clone(),
+            request_hash,
+            model: checked.model.id.clone(),
+            clips: i64::from(checked.effective.count),
+            credits: quote.credits,
+            price_version: quote.explanation.price_version,
+            explanation: serde_json::to_string(&quote.explanation)?,
+            quote_id,
+            external_id: submission.request.external_task_id.clone(),
+            state: TaskState::Live,
+            error_code: None,
+            error_message: None,
+            created_at: now,
+            terminal_at: None,
+            deleted_at: None,
+        };
+        let request = task_request::Model {
+            task_id: id,
+            request: serde_json::to_string(&submission.request)?,
+            effective: serde_json::to_string(&checked.effective)?,
+            warnings: serde_json::to_string(&checked.warnings)?,
+        };
+        let job = self.job(id, payer, provider, now);
+        Ok(Accept { task, request, job })
+    }
+
+    fn job(&self, task_id: TaskId, payer: &Payer, provider: String, now: Timestamp) -> job::Model {
+        job::Model {
+            task_id,
+            account_id: payer.account,
+            mode: payer.mode,
+            provider,
+            route: 0,
+            state: JobState::Queued,
+            progress: 0,
+            run_at: now,
+            deadline_at: now.plus_seconds(i64::from(self.deadline_s)),
+            cancel_at: None,
+            owner: None,
+            epoch: None,
+            fence: 0,
+            created_at: now,
+        }
+    }
+}

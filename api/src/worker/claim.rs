@@ -1,0 +1,254 @@
+//! Claiming: the short transaction in which a job becomes this worker's, with the intent to submit written before any call.
+
+use std::collections::HashMap;
+
+use entity::attempt::AttemptState;
+use entity::job::JobState;
+use entity::{TaskId, Timestamp, attempt, job, task, task_request, worker};
+use sea_orm::sea_query::Expr;
+use sea_orm::sea_query::{LockBehavior, LockType};
+use sea_orm::{
+    ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, ExprTrait, FromQueryResult, IntoActiveModel,
+    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Statement, Value,
+};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::run::{self, Owned};
+use super::{Context, LOOK_EVERY, attempts};
+use crate::provider::Provider;
+
+/// Jobs that one claim takes at most.
+const MAX_CLAIM: usize = 256;
+/// How far into the line a claim looks for accounts that wait for their turn.
+const LOOK_AHEAD: u64 = 4_096;
+
+/// Looks for work when there is news, and every second in any case.
+pub async fn run(context: Context, stop: CancellationToken, tasks: TaskTracker) {
+    let mut here = context.app.ledger.enqueued();
+    let mut elsewhere = context.app.wake.elsewhere();
+    while !stop.is_cancelled() {
+        if let Err(error) = look(&context, &stop, &tasks).await {
+            tracing::warn!(%error, "a look for work failed");
+        }
+        tokio::select! {
+            () = stop.cancelled() => break,
+            _ = here.changed() => {}
+            _ = elsewhere.changed() => {}
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+        }
+    }
+}
+
+async fn look(context: &Context, stop: &CancellationToken, tasks: &TaskTracker) -> Result<(), DbErr> {
+    take_over(context).await?;
+    pass_on_cancellations(context).await?;
+    let names: Vec<String> = context.app.providers.names().map(str::to_owned).collect();
+    for name in names {
+        let Some(provider) = context.app.providers.get(&name) else { continue };
+        while !stop.is_cancelled() {
+            let room = free_slots(context, provider.as_ref()).await?;
+            let claimed = claim(context, &name, room.min(MAX_CLAIM)).await?;
+            if claimed.is_empty() {
+                break;
+            }
+            for owned in claimed {
+                let following = context.mine.follow(
+                    owned.job.task_id,
+                    &name,
+                    usize::try_from(owned.task.clips).unwrap_or(1),
+                );
+                tasks.spawn(run::follow(context.clone(), provider.clone(), owned, following, stop.clone()));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A provider's slots are shared among the workers that live.
+async fn free_slots(context: &Context, provider: &dyn Provider) -> Result<usize, DbErr> {
+    let alive = worker::Entity::find()
+        .filter(worker::Column::HeartbeatAt.gt(oldest_beat(context)))
+        .count(context.app.db.read())
+        .await?;
+    let share = provider.abilities().slots / usize::try_from(alive).unwrap_or(1).max(1);
+    Ok(share.max(1).saturating_sub(context.mine.clips_at(provider.name())))
+}
+
+fn oldest_beat(context: &Context) -> Timestamp {
+    context.app.clock.now().plus_seconds(-i64::from(context.app.config.heartbeat_limit_s))
+}
+
+/// Gives the jobs of workers that stopped beating free, and forgets those workers.
+async fn take_over(context: &Context) -> Result<(), DbErr> {
+    let dead = worker::Column::HeartbeatAt.lte(oldest_beat(context)).and(worker::Column::Id.ne(context.me));
+    let dead: Vec<_> = worker::Entity::find().filter(dead).all(context.app.db.read()).await?;
+    for worker in dead {
+        let tx = context.app.db.begin().await?;
+        let freed = free(&tx, job::Column::Owner.eq(worker.id)).await?;
+        let still = worker::Column::Id.eq(worker.id).and(worker::Column::HeartbeatAt.eq(worker.heartbeat_at));
+        worker::Entity::delete_many().filter(still).exec(&tx).await?;
+        tx.commit().await?;
+        tracing::warn!(worker = %worker.id, freed, "took over from a worker that stopped beating");
+    }
+    Ok(())
+}
+
+/// Gives every job free. For the only process of a database, at its start.
+pub async fn free_all(tx: &DatabaseTransaction) -> Result<(), DbErr> {
+    free(tx, job::Column::Owner.is_not_null()).await?;
+    worker::Entity::delete_many().filter(worker::Column::HeartbeatAt.lt(i64::MAX)).exec(tx).await?;
+    Ok(())
+}
+
+/// Gives this worker's jobs free, at its end.
+pub async fn give_free(context: &Context) -> Result<(), DbErr> {
+    let tx = context.app.db.begin().await?;
+    free(&tx, job::Column::Owner.eq(context.me)).await?;
+    worker::Entity::delete_by_id(context.me).exec(&tx).await?;
+    tx.commit().await
+}
+
+async fn free(tx: &DatabaseTransaction, whose: impl sea_orm::sea_query::IntoCondition) -> Result<u64, DbErr> {
+    let freed = job::Entity::update_many()
+        .col_expr(job::Column::Owner, Expr::value(Option::<uuid::Uuid>::None))
+        .col_expr(job::Column::Epoch, Expr::value(Option::<i64>::None))
+        .filter(whose.into_condition())
+        .exec(tx)
+        .await?;
+    Ok(freed.rows_affected)
+}
+
+/// Tells the followers of this worker's jobs which of them the customer wants stopped.
+async fn pass_on_cancellations(context: &Context) -> Result<(), DbErr> {
+    if context.mine.is_empty() {
+        return Ok(());
+    }
+    let wanted = job::Entity::find()
+        .filter(job::Column::Owner.eq(context.me))
+        .filter(job::Column::CancelAt.is_not_null())
+        .all(context.app.db.read())
+        .await?;
+    for job in wanted {
+        context.mine.cancel(job.task_id);
+    }
+    Ok(())
+}
+
+/// Makes up to `most` jobs of a provider this worker's own: the fence moves, the intent is written, one commit.
+async fn claim(context: &Context, provider: &str, most: usize) -> Result<Vec<Owned>, DbErr> {
+    if most == 0 {
+        return Ok(Vec::new());
+    }
+    let candidates = candidates(context, provider, most).await?;
+    if candidates.is_empty() {
+        return Ok(Vec::new());
+    }
+    let now = context.app.clock.now();
+    let tx = context.app.db.begin().await?;
+    let jobs = job::Entity::find()
+        .filter(job::Column::TaskId.is_in(candidates))
+        .filter(job::Column::Owner.is_null())
+        .order_by_asc(job::Column::TaskId)
+        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
+        .all(&tx)
+        .await?;
+    let owned = own(context, &tx, jobs, now).await?;
+    tx.commit().await?;
+    Ok(owned)
+}
+
+/// The next jobs in line, one of each account in turn.
+async fn candidates(context: &Context, provider: &str, most: usize) -> Result<Vec<TaskId>, DbErr> {
+    #[derive(FromQueryResult)]
+    struct Candidate {
+        task_id: TaskId,
+    }
+    let sql = "SELECT task_id FROM (\
+               SELECT task_id, run_at, row_number() OVER (PARTITION BY account_id ORDER BY run_at, task_id) AS turn FROM (\
+               SELECT task_id, account_id, run_at FROM job WHERE provider = $1 AND owner IS NULL AND run_at <= $2 \
+               ORDER BY run_at LIMIT $3) AS line) AS turns ORDER BY turn, run_at LIMIT $4";
+    let db = context.app.db.read();
+    let values = [
+        Value::from(provider),
+        Value::from(context.app.clock.now()),
+        Value::from(LOOK_AHEAD.cast_signed()),
+        Value::from(most as i64),
+    ];
+    let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, values);
+    let found = Candidate::find_by_statement(statement).all(db).await?;
+    Ok(found.into_iter().map(|candidate| candidate.task_id).collect())
+}
+
+async fn own(
+    context: &Context,
+    tx: &DatabaseTransaction,
+    jobs: Vec<job::Model>,
+    now: Timestamp,
+) -> Result<Vec<Owned>, DbErr> {
+    let ids: Vec<TaskId> = jobs.iter().map(|job| job.task_id).collect();
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut tasks =
+        by_task(task::Entity::find().filter(task::Column::Id.is_in(ids.clone())).all(tx).await?, |row| {
+            row.id
+        });
+    let requests =
+        task_request::Entity::find().filter(task_request::Column::TaskId.is_in(ids.clone())).all(tx).await?;
+    let mut requests = by_task(requests, |row| row.task_id);
+    let mut earlier: HashMap<TaskId, Vec<attempt::Model>> = HashMap::new();
+    let rows = attempt::Entity::find().filter(attempt::Column::TaskId.is_in(ids.clone())).all(tx).await?;
+    for attempt in rows {
+        earlier.entry(attempt.task_id).or_default().push(attempt);
+    }
+    mark_owned(context, tx, &ids).await?;
+    let (mut owned, mut intents) = (Vec::new(), Vec::new());
+    for mut job in jobs {
+        let (Some(task), Some(request)) = (tasks.remove(&job.task_id), requests.remove(&job.task_id)) else {
+            continue;
+        };
+        let taken_over = earlier.remove(&job.task_id).unwrap_or_default();
+        let fresh = attempts::missing(&task, &job, &taken_over, now);
+        job.fence += 1;
+        if job.state == JobState::Queued {
+            job.state = JobState::Submitting;
+        }
+        intents.extend(fresh.iter().cloned().map(IntoActiveModel::into_active_model));
+        owned.push(Owned { job, task, request, taken_over, fresh });
+    }
+    if !intents.is_empty() {
+        attempt::Entity::insert_many(intents).exec_without_returning(tx).await?;
+    }
+    Ok(owned)
+}
+
+async fn mark_owned(context: &Context, tx: &DatabaseTransaction, ids: &[TaskId]) -> Result<(), DbErr> {
+    let submitting = Expr::case(job::Column::State.eq(JobState::Queued), "submitting")
+        .finally(Expr::col(job::Column::State));
+    job::Entity::update_many()
+        .col_expr(job::Column::Owner, Expr::value(context.me))
+        .col_expr(job::Column::Epoch, Expr::value(context.epoch))
+        .col_expr(job::Column::Fence, Expr::col(job::Column::Fence).add(1))
+        .col_expr(job::Column::State, submitting.into())
+        .filter(job::Column::TaskId.is_in(ids.iter().copied()))
+        .exec(tx)
+        .await?;
+    Ok(())
+}
+
+fn by_task<T>(rows: Vec<T>, id: impl Fn(&T) -> TaskId) -> HashMap<TaskId, T> {
+    rows.into_iter().map(|row| (id(&row), row)).collect()
+}
+
+/// Whether an attempt of an earlier owner needs nothing more.
+pub fn is_over(state: AttemptState) -> bool {
+    !matches!(
+        state,
+        AttemptState::Intent
+            | AttemptState::Accepted
+            | AttemptState::Unknown
+            | AttemptState::Broken
+            | AttemptState::Absent
+    )
+}

@@ -1,0 +1,360 @@
+//! Following one clip: submit, find out, poll, store.
+
+use std::time::Duration;
+
+use entity::attempt::AttemptState;
+use entity::clip::ClipState;
+use entity::job::JobState;
+use entity::{attempt, clip};
+
+use super::claim::is_over;
+use super::run::{Leave, Shared};
+use super::store::store_clip;
+use super::{jittered, pause, submission};
+use crate::provider::{
+    Failure, FailureCode, Found, Progress, ProviderError, Reconcile, RemoteClip, Submission, UpstreamId,
+};
+
+/// How a clip ended, and by which attempt.
+#[derive(Debug)]
+pub struct ClipEnd {
+    pub row: clip::Model,
+    pub attempt: i64,
+    pub canceled: bool,
+    /// Its time was over.
+    pub late: bool,
+}
+
+impl ClipEnd {
+    pub fn is_delivered(&self) -> bool {
+        self.row.state == ClipState::Delivered
+    }
+}
+
+/// How long a submission may take before its outcome is unknown.
+const SUBMIT_TIMEOUT: Duration = Duration::from_secs(60);
+const POLL_TIMEOUT: Duration = Duration::from_secs(30);
+/// The longest pause between tries of something that did not work.
+const MAX_BACKOFF: Duration = Duration::from_secs(30);
+
+/// Follows one clip to its end. `inherited` attempts were written by an earlier owner of the job, who may have sent them.
+pub async fn follow_clip(
+    shared: &Shared,
+    attempt: attempt::Model,
+    inherited: bool,
+) -> Result<ClipEnd, Leave> {
+    let mut clip = Clip::new(shared, attempt)?;
+    if let Some(end) = clip.recorded() {
+        shared.clip_is_made().await?;
+        return Ok(end);
+    }
+    let accepted = match clip.attempt.state {
+        AttemptState::Accepted => Ok(()),
+        AttemptState::Intent if !inherited => clip.submit().await?,
+        AttemptState::Absent => clip.submit().await?,
+        _ => clip.reconcile(inherited).await?,
+    };
+    match accepted {
+        Ok(()) => clip.follow().await,
+        Err(end) => clip.failed(end).await,
+    }
+}
+
+/// The row of a clip that its attempt did not deliver.
+pub fn failed_row(attempt: &attempt::Model) -> clip::Model {
+    clip::Model {
+        task_id: attempt.task_id,
+        idx: attempt.clip_from,
+        state: ClipState::Failed,
+        attempt_n: Some(attempt.n),
+        storage_key: None,
+        millis: None,
+        bytes: None,
+        width: None,
+        height: None,
+        sha256: None,
+        error_code: attempt.error_code.clone().or_else(|| Some("generation_failed".into())),
+        error_message: attempt.error_message.clone(),
+    }
+}
+
+/// Why a clip will not be made.
+struct NotMade {
+    state: AttemptState,
+    failure: Failure,
+    canceled: bool,
+}
+
+struct Clip<'a> {
+    shared: &'a Shared,
+    attempt: attempt::Model,
+    submission: Submission,
+}
+
+impl<'a> Clip<'a> {
+    fn new(shared: &'a Shared, attempt: attempt::Model) -> Result<Self, Leave> {
+        let submission =
+            submission::build(&shared.context.app.video.catalog, &shared.task, &shared.request, &attempt);
+        let submission = submission.map_err(|error| {
+            tracing::error!(%error, "what is stored of the task can't be read");
+            Leave::Lost
+        })?;
+        Ok(Clip { shared, attempt, submission })
+    }
+
+    /// What an earlier owner found out already.
+    fn recorded(&self) -> Option<ClipEnd> {
+        if !is_over(self.attempt.state) {
+            return None;
+        }
+        let stored = self.attempt.outcome.as_deref().and_then(super::store::row_from_json);
+        let row = stored.unwrap_or_else(|| self.failed_row());
+        Some(ClipEnd {
+            row,
+            attempt: self.attempt.n,
+            canceled: self.attempt.state == AttemptState::Canceled,
+            late: false,
+        })
+    }
+
+    /// Sends the attempt, as often as it is certainly not accepted, until the deadline.
+    async fn submit(&mut self) -> Result<Result<(), NotMade>, Leave> {
+        for tries in 0.. {
+            if self.shared.cancel.is_cancelled() {
+                return Ok(Err(NotMade::canceled()));
+            }
+            self.wait_until_trusted().await?;
+            self.attempt.state = AttemptState::Intent;
+            self.attempt.sends += 1;
+            self.save().await?;
+            match self.send().await {
+                Ok(id) => return self.accept(id).await,
+                Err(ProviderError::Rejected(failure)) => return Ok(Err(NotMade::rejected(failure))),
+                Err(ProviderError::Unavailable { retry_after_ms }) => {
+                    self.attempt.state = AttemptState::Absent;
+                    self.save().await?;
+                    self.back_off(tries, retry_after_ms).await?;
+                }
+                Err(error) => {
+                    self.attempt.state = unclear(&error);
+                    tracing::warn!(%error, "the outcome of a submission is unknown");
+                    self.save().await?;
+                    return self.reconcile(false).await;
+                }
+            }
+        }
+        Err(Leave::Deadline)
+    }
+
+    async fn send(&self) -> Result<UpstreamId, ProviderError> {
+        let submit = self.shared.provider.submit(&self.submission);
+        let late = || ProviderError::Unknown("no answer in time".into());
+        tokio::time::timeout(SUBMIT_TIMEOUT, submit).await.unwrap_or_else(|_| Err(late()))
+    }
+
+    /// Notes the provider's id. One that another attempt already has is nobody's: this attempt is broken.
+    async fn accept(&mut self, id: UpstreamId) -> Result<Result<(), NotMade>, Leave> {
+        self.attempt.state = AttemptState::Accepted;
+        self.attempt.upstream_id = Some(id.0);
+        self.attempt.accepted_at = Some(self.shared.context.app.clock.now());
+        if !self.save().await? {
+            tracing::error!("the provider gave an id that another attempt has");
+            self.attempt.upstream_id = None;
+            let failure = Failure {
+                code: FailureCode::Internal,
+                message: "The provider's answer made no sense".into(),
+            };
+            return Ok(Err(NotMade { state: AttemptState::Broken, failure, canceled: false }));
+        }
+        self.shared.advance(JobState::Running, 0).await?;
+        Ok(Ok(()))
+    }
+
+    /// Finds out what became of a submission whose answer nobody has: found, or proved absent and sent again under the same
+    /// key.
+    async fn reconcile(&mut self, inherited: bool) -> Result<Result<(), NotMade>, Leave> {
+        self.shared.advance(JobState::Reconciling, 0).await?;
+        if inherited && self.shared.provider.abilities().reconcile != Reconcile::Keyed {
+            self.wait_for_zombies().await?;
+        }
+        for tries in 0.. {
+            match self.shared.provider.find(&self.submission).await {
+                Ok(Found::Accepted(id)) => return self.accept(id).await,
+                Ok(Found::Absent) => {
+                    self.attempt.state = AttemptState::Absent;
+                    self.save().await?;
+                    return Box::pin(self.submit()).await;
+                }
+                Ok(Found::Unsure) | Err(_) => self.back_off(tries, None).await?,
+            }
+        }
+        Err(Leave::Deadline)
+    }
+
+    /// An earlier owner may only have been slow: what it sent last has arrived after this time.
+    async fn wait_for_zombies(&self) -> Result<(), Leave> {
+        let limit = Duration::from_secs(u64::from(self.shared.context.app.config.heartbeat_limit_s));
+        self.pause(limit + SUBMIT_TIMEOUT).await
+    }
+
+    /// Polls until the provider has a verdict. An error of a poll is none.
+    async fn follow(&mut self) -> Result<ClipEnd, Leave> {
+        let Some(id) = self.attempt.upstream_id.clone().map(UpstreamId) else { return Err(Leave::Lost) };
+        let every = self.shared.provider.abilities().poll_every;
+        let (mut asked_to_cancel, mut errors) = (false, 0);
+        loop {
+            if self.shared.cancel.is_cancelled() && !asked_to_cancel {
+                asked_to_cancel = true;
+                self.ask_to_cancel(&id).await;
+            }
+            let polled = tokio::select! {
+                () = self.shared.stop.cancelled() => return Err(Leave::Stopping),
+                polled = self.poll(&id) => polled,
+            };
+            match polled {
+                Ok(Progress::Succeeded { clips, cost_micro_usd }) => {
+                    self.attempt.cost_micro_usd = cost_micro_usd;
+                    return self.delivered(clips).await;
+                }
+                Ok(Progress::Failed { failure }) => {
+                    return self.failed(NotMade::failed(failure)).await;
+                }
+                Ok(Progress::Canceled) => return self.failed(NotMade::canceled()).await,
+                Ok(Progress::Running { percent }) => {
+                    self.shared.clip_is_at(percent.unwrap_or(0)).await?;
+                    errors = 0;
+                }
+                Ok(Progress::Queued) => errors = 0,
+                Err(error) => {
+                    tracing::debug!(%error, "a poll did not work");
+                    errors += 1;
+                }
+            }
+            if errors > 0 {
+                self.back_off(errors, None).await?
+            } else {
+                self.wait(jittered(every), asked_to_cancel).await?
+            }
+        }
+    }
+
+    async fn poll(&self, id: &UpstreamId) -> Result<Progress, ProviderError> {
+        let poll = self.shared.provider.poll(id, &self.submission);
+        let late = || ProviderError::Unavailable { retry_after_ms: None };
+        tokio::time::timeout(POLL_TIMEOUT, poll).await.unwrap_or_else(|_| Err(late()))
+    }
+
+    async fn ask_to_cancel(&self, id: &UpstreamId) {
+        if self.shared.provider.abilities().can_cancel
+            && let Err(error) = self.shared.provider.cancel(id).await
+        {
+            tracing::info!(%error, "the provider did not cancel");
+        }
+    }
+
+    /// Stores what was delivered. A provider that succeeded without our clip did not.
+    async fn delivered(&mut self, clips: Vec<RemoteClip>) -> Result<ClipEnd, Leave> {
+        let wanted = self.submission.clip;
+        let Some(remote) = clips.into_iter().find(|remote| remote.index == wanted) else {
+            let failure =
+                Failure { code: FailureCode::Empty, message: "The provider delivered no clip".into() };
+            return self.failed(NotMade::failed(failure)).await;
+        };
+        self.shared.clip_is_made().await?;
+        match store_clip(self.shared, &self.attempt, &remote).await? {
+            Ok(row) => {
+                self.attempt.outcome = super::store::row_to_json(&row);
+                self.end(AttemptState::Delivered).await?;
+                Ok(ClipEnd { row, attempt: self.attempt.n, canceled: false, late: false })
+            }
+            Err(failure) => {
+                self.note(&failure);
+                self.end(AttemptState::Failed).await?;
+                Ok(ClipEnd { row: self.failed_row(), attempt: self.attempt.n, canceled: false, late: false })
+            }
+        }
+    }
+
+    async fn failed(&mut self, end: NotMade) -> Result<ClipEnd, Leave> {
+        self.shared.clip_is_made().await?;
+        self.note(&end.failure);
+        if end.canceled {
+            self.attempt.error_code = Some("canceled".to_owned());
+        }
+        self.end(end.state).await?;
+        Ok(ClipEnd { row: self.failed_row(), attempt: self.attempt.n, canceled: end.canceled, late: false })
+    }
+
+    fn note(&mut self, failure: &Failure) {
+        self.attempt.error_code = Some(failure.code.as_str().to_owned());
+        self.attempt.error_message = Some(failure.message.clone());
+    }
+
+    async fn end(&mut self, state: AttemptState) -> Result<(), Leave> {
+        self.attempt.state = state;
+        self.attempt.ended_at = Some(self.shared.context.app.clock.now());
+        self.save().await.map(|_| ())
+    }
+
+    async fn save(&self) -> Result<bool, Leave> {
+        self.shared.save(&self.attempt).await
+    }
+
+    fn failed_row(&self) -> clip::Model {
+        failed_row(&self.attempt)
+    }
+
+    /// A worker whose last heartbeat is old must not send anything: its jobs may be somebody else's.
+    async fn wait_until_trusted(&self) -> Result<(), Leave> {
+        while !self.shared.context.is_trusted() {
+            self.pause(Duration::from_millis(200)).await?;
+        }
+        Ok(())
+    }
+
+    async fn back_off(&self, tries: u32, at_least_ms: Option<u64>) -> Result<(), Leave> {
+        let exponential = Duration::from_millis(250).saturating_mul(1 << tries.min(10)).min(MAX_BACKOFF);
+        let wanted = Duration::from_millis(at_least_ms.unwrap_or(0));
+        self.pause(jittered(exponential.max(wanted))).await
+    }
+
+    /// Waits for the next poll; a fresh wish to cancel is not kept waiting.
+    async fn wait(&self, time: Duration, asked_to_cancel: bool) -> Result<(), Leave> {
+        if asked_to_cancel {
+            return self.pause(time).await;
+        }
+        tokio::select! {
+            () = self.shared.cancel.cancelled() => Ok(()),
+            waited = self.pause(time) => waited,
+        }
+    }
+
+    async fn pause(&self, time: Duration) -> Result<(), Leave> {
+        if self.shared.context.app.clock.now() >= self.shared.job.deadline_at {
+            return Err(Leave::Deadline);
+        }
+        if pause(time, &self.shared.stop).await { Ok(()) } else { Err(Leave::Stopping) }
+    }
+}
+
+impl NotMade {
+    fn canceled() -> Self {
+        let failure = Failure { code: FailureCode::Internal, message: "Canceled on request".into() };
+        NotMade { state: AttemptState::Canceled, failure, canceled: true }
+    }
+
+    fn failed(failure: Failure) -> Self {
+        NotMade { state: AttemptState::Failed, failure, canceled: false }
+    }
+
+    fn rejected(failure: Failure) -> Self {
+        NotMade { state: AttemptState::Rejected, failure, canceled: false }
+    }
+}
+
+fn unclear(error: &ProviderError) -> AttemptState {
+    match error {
+        ProviderError::Broken(_) => AttemptState::Broken,
+        _ => AttemptState::Unknown,
+    }
+}

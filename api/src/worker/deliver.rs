@@ -1,0 +1,154 @@
+//! Telling customers' own servers how their tasks ended: one signed webhook an event and address, tried until it is taken.
+//!
+//! Standard Webhooks 1.0: the receiver checks `webhook-signature` and drops what it has seen by `webhook-id`, which is the
+//! same on every try. Only 2xx counts as taken; redirects are not followed; 410 ends it.
+
+use std::time::Duration;
+
+use entity::delivery::DeliveryState;
+use entity::{Timestamp, delivery, event};
+use futures_util::future::join_all;
+use reqwest::Method;
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{Context, pause};
+use crate::customer::endpoint;
+
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+const BATCH: u64 = 32;
+const TIMEOUT: Duration = Duration::from_secs(20);
+/// Seconds after each failed try: some three days in all.
+const SCHEDULE_SECONDS: [i64; 9] = [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400];
+/// Seconds for which a worker that took a delivery up has it for itself.
+const LEASE_SECONDS: i64 = 60;
+
+pub async fn run(context: Context, stop: CancellationToken) {
+    while pause(LOOK_EVERY, &stop).await {
+        match take(&context).await {
+            Ok(due) => drop(
+                join_all(due.into_iter().map(|(delivery, event)| deliver(&context, delivery, event))).await,
+            ),
+            Err(error) => tracing::warn!(%error, "webhooks could not be looked up"),
+        }
+    }
+}
+
+/// Takes up what is due, and puts it off for everybody else.
+async fn take(context: &Context) -> Result<Vec<(delivery::Model, event::Model)>, DbErr> {
+    let now = context.app.clock.now();
+    let due = delivery::Entity::find()
+        .filter(delivery::Column::State.eq(DeliveryState::Pending))
+        .filter(delivery::Column::NextAt.lte(now));
+    if due.clone().one(context.app.db.read()).await?.is_none() {
+        return Ok(Vec::new());
+    }
+    let tx = context.app.db.begin().await?;
+    let rows = due
+        .order_by_asc(delivery::Column::NextAt)
+        .limit(BATCH)
+        .lock_with_behavior(
+            sea_orm::sea_query::LockType::Update,
+            sea_orm::sea_query::LockBehavior::SkipLocked,
+        )
+        .all(&tx)
+        .await?;
+    let mut taken = Vec::with_capacity(rows.len());
+    for row in rows {
+        let Some(event) = event::Entity::find_by_id((row.account_id, row.event_n)).one(&tx).await? else {
+            continue;
+        };
+        let mut leased = row.clone().into_active_model();
+        leased.next_at = sea_orm::Set(now.plus_seconds(LEASE_SECONDS));
+        leased.update(&tx).await?;
+        taken.push((row, event));
+    }
+    tx.commit().await?;
+    Ok(taken)
+}
+
+async fn deliver(context: &Context, delivery: delivery::Model, event: event::Model) {
+    let outcome = send(context, &delivery, &event).await;
+    let after = after(delivery, outcome, context.app.clock.now());
+    if let Err(error) = save(context, after).await {
+        tracing::warn!(%error, "the outcome of a webhook could not be written; it is sent again");
+    }
+}
+
+/// The status of the answer, or why there was none.
+async fn send(context: &Context, delivery: &delivery::Model, event: &event::Model) -> Result<u16, String> {
+    let url = url::Url::parse(&delivery.url).map_err(|error| error.to_string())?;
+    let data = serde_json::from_str::<serde_json::Value>(&event.body).unwrap_or_default();
+    let body = serde_json::json!({ "type": event.r#type, "timestamp": event.at, "data": data }).to_string();
+    let id = format!("evt_{}_{}", event.account_id.0.simple(), event.n);
+    let now = context.app.clock.now();
+    let mut request = context.app.fetcher.request(Method::POST, url).map_err(|error| error.to_string())?;
+    for (name, value) in endpoint::signed_headers(&context.app.webhooks, event.account_id, &id, now, &body) {
+        request = request.header(name, value);
+    }
+    let request = request.header("content-type", "application/json").timeout(TIMEOUT).body(body);
+    let answer = request.send().await.map_err(|error| error.without_url().to_string())?;
+    Ok(answer.status().as_u16())
+}
+
+fn after(mut delivery: delivery::Model, outcome: Result<u16, String>, now: Timestamp) -> delivery::Model {
+    delivery.tries += 1;
+    let wait = usize::try_from(delivery.tries - 1).ok().and_then(|n| SCHEDULE_SECONDS.get(n));
+    match &outcome {
+        Ok(200..=299) => {
+            delivery.state = DeliveryState::Delivered;
+            delivery.delivered_at = Some(now);
+        }
+        Ok(410) => delivery.state = DeliveryState::Failed,
+        _ => match wait {
+            Some(seconds) => delivery.next_at = now.plus_seconds(*seconds),
+            None => delivery.state = DeliveryState::Failed,
+        },
+    }
+    delivery.last_status = outcome.as_ref().ok().map(|status| i64::from(*status));
+    delivery.last_error = outcome.err();
+    delivery
+}
+
+async fn save(context: &Context, delivery: delivery::Model) -> Result<(), DbErr> {
+    let tx = context.app.db.begin().await?;
+    delivery.into_active_model().reset_all().update(&tx).await?;
+    tx.commit().await
+}
+
+#[cfg(test)]
+mod tests {
+    use entity::AccountId;
+
+    use super::*;
+
+    fn pending(tries: i64) -> delivery::Model {
+        delivery::Model {
+            account_id: AccountId(uuid::Uuid::nil()),
+            event_n: 1,
+            endpoint: "callback".into(),
+            url: String::new(),
+            state: DeliveryState::Pending,
+            tries,
+            next_at: Timestamp::from_seconds(0),
+            last_status: None,
+            last_error: None,
+            created_at: Timestamp::from_seconds(0),
+            delivered_at: None,
+        }
+    }
+
+    #[test]
+    fn only_2xx_counts_as_taken_410_ends_it_and_everything_else_is_tried_again() {
+        let now = Timestamp::from_seconds(100);
+        assert_eq!(after(pending(0), Ok(204), now).state, DeliveryState::Delivered);
+        assert_eq!(after(pending(0), Ok(410), now).state, DeliveryState::Failed);
+        for outcome in [Ok(302), Ok(404), Ok(500), Err("no route".to_owned())] {
+            let again = after(pending(0), outcome, now);
+            assert_eq!((again.state, again.next_at), (DeliveryState::Pending, Timestamp::from_seconds(105)));
+        }
+        assert_eq!(after(pending(9), Ok(500), now).state, DeliveryState::Failed);
+    }
+}

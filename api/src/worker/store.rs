@@ -1,0 +1,181 @@
+//! Taking a finished clip home: fetch, look at it, store it under a key that names task, clip, attempt and content.
+//!
+//! Only what is in our storage and sane counts as delivered. An object that no settlement points to is swept later.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use entity::clip::ClipState;
+use entity::{attempt, clip};
+use reqwest::Method;
+use serde_json::json;
+
+use super::pause;
+use super::run::{Leave, Shared};
+use crate::media::{Probe, Stored, clip_key, digest_file, probe_file, spool};
+use crate::provider::{ClipSource, Failure, FailureCode, RemoteClip};
+
+/// Tries of one clip; after them it counts as failed and is not charged.
+const TRIES: u32 = 5;
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+/// The largest clip that is fetched, in bytes.
+const MAX_BYTES: u64 = 4 * 1024 * 1024 * 1024;
+
+/// Stores one clip; a failure when it can't be had, is no video, or can't be stored.
+pub async fn store_clip(
+    shared: &Shared,
+    attempt: &attempt::Model,
+    remote: &RemoteClip,
+) -> Result<Result<clip::Model, Failure>, Leave> {
+    let mut failure = unreachable_clip();
+    for tries in 0..TRIES {
+        match try_store(shared, attempt, remote).await {
+            Ok(row) => return Ok(Ok(row)),
+            Err(StoreFault::NoVideo(reason)) => {
+                tracing::warn!(reason, "the provider delivered something that is no video");
+                failure = Failure {
+                    code: FailureCode::InvalidClip,
+                    message: "The provider delivered no playable video".into(),
+                };
+            }
+            Err(StoreFault::Storage(reason)) => {
+                tracing::warn!(reason, tries, "a clip could not be stored");
+                failure =
+                    Failure { code: FailureCode::Storage, message: "The clip could not be stored".into() };
+            }
+            Err(StoreFault::Fetch(reason)) => {
+                tracing::warn!(reason, tries, "a clip could not be fetched");
+                failure = unreachable_clip();
+            }
+        }
+        if !pause(FIRST_PAUSE * 2u32.pow(tries), &shared.stop).await {
+            return Err(Leave::Stopping);
+        }
+    }
+    Ok(Err(failure))
+}
+
+fn unreachable_clip() -> Failure {
+    Failure { code: FailureCode::Empty, message: "The provider's clip could not be fetched".into() }
+}
+
+enum StoreFault {
+    Fetch(String),
+    NoVideo(String),
+    Storage(String),
+}
+
+async fn try_store(
+    shared: &Shared,
+    attempt: &attempt::Model,
+    remote: &RemoteClip,
+) -> Result<clip::Model, StoreFault> {
+    let (path, stored) = fetch(shared, attempt, &remote.source).await?;
+    let probe = look_at(path.clone()).await?;
+    let index = u32::try_from(attempt.clip_from).unwrap_or(0);
+    let n = u32::try_from(attempt.n).unwrap_or(0);
+    let key = clip_key(attempt.task_id.0, index, n, &stored.sha256);
+    let copied = shared.context.app.store.put_file(&key, &path).await;
+    let copied = copied.map_err(|error| StoreFault::Storage(error.to_string()))?;
+    if copied.sha256 != stored.sha256 {
+        return Err(StoreFault::Fetch("the file changed while it was stored".into()));
+    }
+    if let Err(error) = tokio::fs::remove_file(&path).await {
+        tracing::debug!(%error, "a fetched clip stays in the scratch folder");
+    }
+    Ok(row(attempt, key, &stored, &probe))
+}
+
+async fn fetch(
+    shared: &Shared,
+    attempt: &attempt::Model,
+    source: &ClipSource,
+) -> Result<(PathBuf, Stored), StoreFault> {
+    match source {
+        ClipSource::File(path) => {
+            let stored = digest_file(path).await.map_err(|error| StoreFault::Fetch(error.to_string()))?;
+            Ok((path.clone(), stored))
+        }
+        ClipSource::Url(url) => {
+            let name = format!("{}-{}.fetched", attempt.task_id, attempt.n);
+            let path = shared.context.app.config.data_dir.join("scratch").join(name);
+            let stored = download(shared, url, &path).await.map_err(StoreFault::Fetch)?;
+            Ok((path, stored))
+        }
+    }
+}
+
+async fn download(shared: &Shared, url: &str, path: &Path) -> Result<Stored, String> {
+    let url = url::Url::parse(url).map_err(|error| error.to_string())?;
+    let request = shared.context.app.fetcher.request(Method::GET, url).map_err(|error| error.to_string())?;
+    let answer = request.send().await.and_then(reqwest::Response::error_for_status);
+    let answer = answer.map_err(|error| error.without_url().to_string())?;
+    spool(answer.bytes_stream(), path, MAX_BYTES).await.map_err(|error| error.to_string())
+}
+
+async fn look_at(path: PathBuf) -> Result<Probe, StoreFault> {
+    let probed = tokio::task::spawn_blocking(move || probe_file(&path)).await;
+    let probed = probed.map_err(|error| StoreFault::Storage(error.to_string()))?;
+    match probed {
+        Ok(probe) if probe.millis > 0 && probe.width > 0 && probe.height > 0 => Ok(probe),
+        Ok(_) => Err(StoreFault::NoVideo("no length or no picture".into())),
+        Err(error) => Err(StoreFault::NoVideo(error.to_string())),
+    }
+}
+
+fn row(attempt: &attempt::Model, key: String, stored: &Stored, probe: &Probe) -> clip::Model {
+    clip::Model {
+        task_id: attempt.task_id,
+        idx: attempt.clip_from,
+        state: ClipState::Delivered,
+        attempt_n: Some(attempt.n),
+        storage_key: Some(key),
+        millis: i64::try_from(probe.millis).ok(),
+        bytes: i64::try_from(stored.bytes).ok(),
+        width: Some(i64::from(probe.width)),
+        height: Some(i64::from(probe.height)),
+        sha256: Some(stored.sha256.to_vec()),
+        error_code: None,
+        error_message: None,
+    }
+}
+
+/// A stored clip, as its attempt remembers it until the task is settled.
+pub fn row_to_json(row: &clip::Model) -> Option<String> {
+    let json = json!({
+        "task": row.task_id.0, "idx": row.idx, "attempt": row.attempt_n, "key": row.storage_key, "millis": row.millis,
+        "bytes": row.bytes, "width": row.width, "height": row.height, "sha256": row.sha256.as_ref().map(hex::encode),
+    });
+    Some(json.to_string())
+}
+
+/// The reverse of [`row_to_json`].
+pub fn row_from_json(text: &str) -> Option<clip::Model> {
+    #[derive(serde::Deserialize)]
+    struct Outcome {
+        task: uuid::Uuid,
+        idx: i64,
+        attempt: Option<i64>,
+        key: String,
+        millis: Option<i64>,
+        bytes: Option<i64>,
+        width: Option<i64>,
+        height: Option<i64>,
+        sha256: Option<String>,
+    }
+    let outcome: Outcome = serde_json::from_str(text).ok()?;
+    Some(clip::Model {
+        task_id: entity::TaskId(outcome.task),
+        idx: outcome.idx,
+        state: ClipState::Delivered,
+        attempt_n: outcome.attempt,
+        storage_key: Some(outcome.key),
+        millis: outcome.millis,
+        bytes: outcome.bytes,
+        width: outcome.width,
+        height: outcome.height,
+        sha256: outcome.sha256.and_then(|text| hex::decode(text).ok()),
+        error_code: None,
+        error_message: None,
+    })
+}

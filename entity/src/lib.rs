@@ -1,0 +1,37 @@
+//! What is stored: one file a table, and the newtypes of the columns.
+//!
+//! An entity's `Model` never crosses the front door: each dialect and page has its own response structs.
+
+pub mod account;
+pub mod adjustment;
+pub mod api_key;
+pub mod attempt;
+pub mod audit_root;
+pub mod book_delta;
+pub mod clip;
+pub mod customer;
+pub mod delivery;
+pub mod event;
+pub mod grant;
+pub mod hold;
+pub mod hold_allocation;
+pub mod inbox;
+pub mod job;
+pub mod key_usage;
+pub mod price_activation;
+pub mod price_version;
+pub mod task;
+pub mod task_request;
+pub mod transfer;
+pub mod user;
+pub mod worker;
+
+mod credits;
+mod id;
+mod mode;
+mod timestamp;
+
+pub use credits::Credits;
+pub use id::{AccountId, CustomerId, GrantId, IdError, KeyId, TaskId, UserId, WorkerId};
+pub use mode::Mode;
+pub use timestamp::Timestamp;

@@ -1,0 +1,33 @@
+//! How the schema came to be, for SQLite and PostgreSQL from one source.
+//!
+//! Never imports `entity`: history must not move when code does.
+
+mod dialect;
+mod m0001_people;
+mod m0002_prices;
+mod m0003_ledger;
+mod m0004_work;
+mod m0005_guards;
+
+pub use sea_orm_migration::MigratorTrait;
+use sea_orm_migration::prelude::*;
+
+/// Every step, oldest first.
+#[derive(Debug)]
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m0001_people::Migration),
+            Box::new(m0002_prices::Migration),
+            Box::new(m0003_ledger::Migration),
+            Box::new(m0004_work::Migration),
+            Box::new(m0005_guards::Migration),
+        ]
+    }
+}
+
+/// The append-only tables that triggers guard on both engines; the checker verifies that each guard exists.
+pub const APPEND_ONLY: [&str; 5] = m0005_guards::APPEND_ONLY;

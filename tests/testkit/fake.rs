@@ -1,0 +1,206 @@
+//! A provider that does what the test tells it, step by step, and counts what it is asked.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use reelmeter::provider::{
+    Abilities, ClipSource, Failure, FailureCode, Found, Progress, Provider, ProviderError, Reconcile,
+    RemoteClip, Submission, UpstreamId,
+};
+
+/// What the fake does when it is asked the next time. Without a step it accepts, and delivers at the first poll.
+#[derive(Clone, Debug)]
+pub enum Step {
+    /// Submit: refuse for good.
+    Reject(FailureCode),
+    /// Submit or poll: not now.
+    Unavailable,
+    /// Submit: accept, but lose the answer.
+    LoseAnswer,
+    /// Submit: lose the request, and the answer.
+    LoseRequest,
+    /// Poll: still working.
+    Running(u8),
+    /// Poll: failed.
+    Fail(FailureCode),
+    /// Poll: delivered, a clip of so many seconds.
+    Deliver(u32),
+    /// Poll: delivered something that is no video.
+    DeliverGarbage,
+    /// Poll: no answer until [`Fake::go_on`].
+    Wait,
+}
+
+/// The test's side of a fake provider.
+#[derive(Clone, Debug)]
+pub struct Fake {
+    name: String,
+    folder: PathBuf,
+    state: Arc<Mutex<State>>,
+    go_on: Arc<tokio::sync::Notify>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    submits: VecDeque<Step>,
+    polls: VecDeque<Step>,
+    /// Submit keys that were accepted, with how often each was sent.
+    accepted: BTreeMap<String, u32>,
+    canceled: HashMap<String, bool>,
+    submissions: Vec<Submission>,
+}
+
+/// The worker's side.
+#[derive(Debug)]
+pub struct FakeProvider(Fake);
+
+impl Fake {
+    pub fn new(name: &str, folder: PathBuf) -> Self {
+        Fake { name: name.to_owned(), folder, state: Arc::default(), go_on: Arc::default() }
+    }
+
+    pub fn provider(&self) -> Arc<dyn Provider> {
+        Arc::new(FakeProvider(self.clone()))
+    }
+
+    /// What the next submissions meet with.
+    pub fn on_submit(&self, steps: impl IntoIterator<Item = Step>) {
+        self.lock().submits.extend(steps);
+    }
+
+    /// What the next polls meet with.
+    pub fn on_poll(&self, steps: impl IntoIterator<Item = Step>) {
+        self.lock().polls.extend(steps);
+    }
+
+    /// Lets a poll that waits answer that the work goes on.
+    pub fn go_on(&self) {
+        self.go_on.notify_waiters();
+    }
+
+    /// How many submissions ever reached the upstream.
+    pub fn accepted(&self) -> usize {
+        self.lock().accepted.len()
+    }
+
+    pub fn submissions(&self) -> Vec<Submission> {
+        self.lock().submissions.clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no test panics while it holds the fake")
+    }
+
+    fn deliver(&self, submission: &Submission, bytes: Vec<u8>, seconds: u32) -> Progress {
+        let path = self.folder.join(format!("{}-{}.mp4", submission.submit_key, submission.clip));
+        std::fs::write(&path, bytes).expect("the scratch folder can be written");
+        let clip = RemoteClip {
+            index: submission.clip,
+            source: ClipSource::File(path),
+            millis: Some(u64::from(seconds) * 1_000),
+        };
+        Progress::Succeeded { clips: vec![clip], cost_micro_usd: Some(250_000) }
+    }
+}
+
+fn failure(code: FailureCode) -> Failure {
+    Failure { code, message: "The provider failed".into() }
+}
+
+#[async_trait]
+impl Provider for FakeProvider {
+    fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    fn abilities(&self) -> Abilities {
+        Abilities {
+            slots: 10_000,
+            poll_every: Duration::from_millis(20),
+            can_cancel: true,
+            reconcile: Reconcile::Keyed,
+        }
+    }
+
+    async fn submit(&self, submission: &Submission) -> Result<UpstreamId, ProviderError> {
+        let mut state = self.0.lock();
+        state.submissions.push(submission.clone());
+        let step = state.submits.pop_front();
+        match step {
+            Some(Step::Reject(code)) => return Err(ProviderError::Rejected(failure(code))),
+            Some(Step::Unavailable) => return Err(ProviderError::Unavailable { retry_after_ms: Some(10) }),
+            Some(Step::LoseRequest) => return Err(ProviderError::Unknown("lost".into())),
+            _ => {}
+        }
+        *state.accepted.entry(submission.submit_key.clone()).or_default() += 1;
+        match step {
+            Some(Step::LoseAnswer) => Err(ProviderError::Unknown("lost".into())),
+            _ => Ok(UpstreamId(format!("up-{}", submission.submit_key))),
+        }
+    }
+
+    async fn poll(&self, id: &UpstreamId, submission: &Submission) -> Result<Progress, ProviderError> {
+        let step = {
+            let mut state = self.0.lock();
+            if state.canceled.contains_key(&id.0) {
+                return Ok(Progress::Canceled);
+            }
+            state.polls.pop_front()
+        };
+        match step {
+            Some(Step::Wait) => {
+                self.0.go_on.notified().await;
+                Ok(Progress::Running { percent: Some(50) })
+            }
+            Some(Step::Unavailable) => Err(ProviderError::Unavailable { retry_after_ms: Some(10) }),
+            Some(Step::Running(percent)) => Ok(Progress::Running { percent: Some(percent) }),
+            Some(Step::Fail(code)) => Ok(Progress::Failed { failure: failure(code) }),
+            Some(Step::DeliverGarbage) => Ok(self.0.deliver(submission, b"<html>502</html>".to_vec(), 5)),
+            Some(Step::Deliver(seconds)) => Ok(self.0.deliver(submission, tiny_mp4(seconds), seconds)),
+            _ => Ok(self.0.deliver(submission, tiny_mp4(submission.duration_s), submission.duration_s)),
+        }
+    }
+
+    async fn cancel(&self, id: &UpstreamId) -> Result<(), ProviderError> {
+        self.0.lock().canceled.insert(id.0.clone(), true);
+        Ok(())
+    }
+
+    async fn find(&self, submission: &Submission) -> Result<Found, ProviderError> {
+        match self.0.lock().accepted.contains_key(&submission.submit_key) {
+            true => Ok(Found::Accepted(UpstreamId(format!("up-{}", submission.submit_key)))),
+            false => Ok(Found::Absent),
+        }
+    }
+}
+
+/// The boxes of an MP4 that states a length and a size, and nothing else.
+fn tiny_mp4(seconds: u32) -> Vec<u8> {
+    let mvhd = [&[0u8; 12][..], &1_000u32.to_be_bytes(), &(seconds * 1_000).to_be_bytes(), &[0; 80]].concat();
+    let tkhd = [
+        &[0u8, 0, 0, 3][..],
+        &[0; 8],
+        &1u32.to_be_bytes(),
+        &[0; 4],
+        &(seconds * 1_000).to_be_bytes(),
+        &[0; 52],
+        &(1_280u32 << 16).to_be_bytes(),
+        &(720u32 << 16).to_be_bytes(),
+    ]
+    .concat();
+    let mdhd = [&[0u8; 12][..], &1_000u32.to_be_bytes(), &(seconds * 1_000).to_be_bytes(), &[0; 4]].concat();
+    let hdlr = [&[0u8; 8][..], b"vide", &[0; 13]].concat();
+    let mdia = [boxed(b"mdhd", &mdhd), boxed(b"hdlr", &hdlr)].concat();
+    let trak = [boxed(b"tkhd", &tkhd), boxed(b"mdia", &mdia)].concat();
+    let moov = [boxed(b"mvhd", &mvhd), boxed(b"trak", &trak)].concat();
+    let ftyp = boxed(b"ftyp", b"isom\0\0\x02\0isomiso2avc1mp41");
+    [ftyp, boxed(b"moov", &moov), boxed(b"mdat", &[7; 4_096])].concat()
+}
+
+fn boxed(kind: &[u8; 4], content: &[u8]) -> Vec<u8> {
+    let size = u32::try_from(content.len() + 8).expect("small boxes");
+    [&size.to_be_bytes()[..], kind, content].concat()
+}

@@ -1,0 +1,31 @@
+//! What every scenario needs: a whole Reelmeter on a real socket, over a real database, with a clock that can be moved.
+//!
+//! When a scenario ends the books are checked, so every test is also a test of the ledger.
+
+mod database;
+mod fake;
+mod server;
+
+pub use database::Engine;
+pub use fake::{Fake, FakeProvider, Step};
+pub use server::{Answer, Customer, TestApp, run};
+
+/// Makes two tests of each scenario, one an engine. A scenario is an `async fn name(app: TestApp) -> TestApp`.
+#[macro_export]
+macro_rules! on_both_engines {
+    ($($name:ident),* $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                $crate::run($crate::Engine::Sqlite, super::$name).await;
+            })*
+        }
+
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                $crate::run($crate::Engine::Postgres, super::$name).await;
+            })*
+        }
+    };
+}
