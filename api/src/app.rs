@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use migration::{Migrator, MigratorTrait};
 use secrecy::{ExposeSecret, SecretString};
+use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::config::Config;
@@ -41,6 +42,8 @@ pub struct App {
     /// Signs webhooks.
     pub webhooks: Arc<Vec<Subkey>>,
     pub wake: Wake,
+    /// Set when the process was told to stop: it is not ready any more, and whoever waits stops waiting.
+    pub stopping: CancellationToken,
 }
 
 #[derive(rust_embed::Embed)]
@@ -93,6 +96,7 @@ impl App {
             fetcher: fetcher()?,
             webhooks: Arc::new(secret.derive("webhook")),
             wake: Wake::default(),
+            stopping: CancellationToken::new(),
         };
         Ok((app, lane))
     }
@@ -130,8 +134,10 @@ pub fn read_secret(config: &Config) -> anyhow::Result<Secret> {
 }
 
 fn secret_file(path: &Path) -> anyhow::Result<String> {
-    if let Ok(text) = std::fs::read_to_string(path) {
-        return Ok(text);
+    match std::fs::read_to_string(path) {
+        Ok(text) => return Ok(text),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
     }
     let text = format!("k1:{}\n", hex::encode(rand::random::<[u8; 32]>()));
     write_private(path, &text)?;

@@ -2,16 +2,18 @@
 //!
 //! A wrong or unknown setting stops the start with a sentence. `deploy/reelmeter.example.toml` documents each of them.
 
+mod read;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use figment::Figment;
-use figment::providers::{Env, Format, Toml};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use url::Url;
-use validator::Validate;
+use validator::{Validate, ValidationErrors};
+
+pub use read::FILE_NAME;
 
 #[derive(Debug, Deserialize, Validate)]
 #[serde(default, deny_unknown_fields)]
@@ -40,12 +42,15 @@ pub struct Config {
     pub log: String,
     pub log_format: LogFormat,
     /// Seconds after which a task that is not finished expires.
+    #[serde(deserialize_with = "read::number")]
     #[validate(range(min = 60, max = 86_400))]
     pub task_deadline_s: u32,
     /// Seconds without a heartbeat after which a worker's tasks are taken over.
+    #[serde(deserialize_with = "read::number")]
     #[validate(range(min = 2, max = 600))]
     pub heartbeat_limit_s: u32,
     /// Largest request body in bytes.
+    #[serde(deserialize_with = "read::number")]
     #[validate(range(min = 1_024, max = 67_108_864))]
     pub max_body_bytes: usize,
     /// Providers' credentials, as `PROVIDER_<NAME>_<FIELD>`.
@@ -81,7 +86,7 @@ impl Default for Config {
             secret: None,
             pricing_file: None,
             catalog_dir: None,
-            log: "info".into(),
+            log: "info,sea_orm_migration=warn,poem::server=warn".into(),
             log_format: LogFormat::Text,
             task_deadline_s: 3_600,
             heartbeat_limit_s: 15,
@@ -95,28 +100,37 @@ impl Default for Config {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     #[error("{0}")]
-    Read(Box<figment::Error>),
-    #[error("a setting is out of range: {0}")]
-    Range(#[from] validator::ValidationErrors),
+    Read(String),
+    #[error("{}", out_of_range(.0))]
+    Range(#[from] ValidationErrors),
     #[error("{0}")]
     Combination(&'static str),
 }
 
-const PREFIX: &str = "REELMETER_";
+fn out_of_range(errors: &ValidationErrors) -> String {
+    let mut sentences: Vec<String> = Vec::new();
+    for (field, errors) in errors.field_errors() {
+        for error in errors {
+            let limit = |name: &str| error.params.get(name).map(ToString::to_string).unwrap_or_default();
+            let name = read::variable(&field);
+            sentences.push(format!("{name} must be from {} to {}", limit("min"), limit("max")));
+        }
+    }
+    sentences.sort();
+    sentences.join("; ")
+}
 
 impl Config {
-    /// Reads `reelmeter.toml`, if there is one, and then the environment, which wins.
+    /// Reads `reelmeter.toml` in the current folder, if there is one, and then the environment, which wins.
     pub fn read() -> Result<Config, ConfigError> {
-        let provider = |key: &figment::value::UncasedStr| key.starts_with("provider_");
-        let environment = Env::prefixed(PREFIX);
-        let settings = environment.clone().filter(move |key| !provider(key)).lowercase(true);
-        let figment = Figment::new().merge(Toml::file("reelmeter.toml")).merge(settings);
-        let mut config: Config = figment.extract().map_err(|error| ConfigError::Read(Box::new(error)))?;
-        config.providers = environment
-            .iter()
-            .filter(|(key, _)| provider(key))
-            .map(|(key, value)| (key.as_str().to_lowercase(), SecretString::from(value)))
-            .collect();
+        let config = read::read(FILE_NAME.as_ref(), std::env::vars_os())?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// The same settings in another role.
+    pub fn with_role(self, role: Role) -> Result<Config, ConfigError> {
+        let config = Config { role, ..self };
         config.check()?;
         Ok(config)
     }
@@ -133,12 +147,32 @@ impl Config {
                 "REELMETER_SECRET is required on PostgreSQL: ID:HEX with at least 32 bytes, the same for every process",
             ));
         }
+        let known = |url: &SecretString| {
+            ["sqlite:", "postgres:", "postgresql:"]
+                .iter()
+                .any(|scheme| url.expose_secret().starts_with(scheme))
+        };
+        if !self.database_url.as_ref().is_none_or(known) {
+            return Err(ConfigError::Combination(
+                "REELMETER_DATABASE_URL must be sqlite:PATH or postgres://…",
+            ));
+        }
         Ok(())
     }
 
     pub fn is_postgres(&self) -> bool {
-        use secrecy::ExposeSecret;
         self.database_url.as_ref().is_some_and(|url| url.expose_secret().starts_with("postgres"))
+    }
+
+    /// The file of a SQLite database; `None` on PostgreSQL.
+    pub fn sqlite_file(&self) -> Option<PathBuf> {
+        match &self.database_url {
+            None => Some(self.data_dir.join("reelmeter.db")),
+            Some(url) => {
+                let path = url.expose_secret().strip_prefix("sqlite:")?;
+                Some(PathBuf::from(path.trim_start_matches("//")))
+            }
+        }
     }
 
     pub fn public_url(&self) -> String {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
-    RuntimeErr, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    RuntimeErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
 
 #[derive(Clone, Debug)]
@@ -18,6 +18,8 @@ pub struct Db {
     lane: DatabaseConnection,
 }
 
+/// The `user_version` of a SQLite file that was made as a backup.
+const BACKUP: i32 = 1;
 const ACQUIRE: Duration = Duration::from_secs(10);
 
 impl Db {
@@ -72,6 +74,23 @@ impl Db {
 
     pub fn is_postgres(&self) -> bool {
         self.backend() == DbBackend::Postgres
+    }
+
+    /// Whether this SQLite file was made as a backup and not been taken into service since. Always false on PostgreSQL.
+    pub async fn is_backup(&self) -> Result<bool, DbErr> {
+        if self.is_postgres() {
+            return Ok(false);
+        }
+        let row =
+            self.read.query_one_raw(Statement::from_string(self.backend(), "PRAGMA user_version")).await?;
+        Ok(row.map(|row| row.try_get_by_index::<i32>(0)).transpose()? == Some(BACKUP))
+    }
+
+    /// Marks a SQLite file as a backup, or as one in service.
+    pub async fn mark_backup(&self, is_backup: bool) -> Result<(), DbErr> {
+        let mark = if is_backup { BACKUP } else { 0 };
+        self.write.execute_unprepared(&format!("PRAGMA user_version = {mark}")).await?;
+        Ok(())
     }
 
     pub async fn close(self) -> Result<(), DbErr> {

@@ -6,6 +6,7 @@
 
 pub mod app;
 pub mod clock;
+pub mod command;
 pub mod config;
 pub mod customer;
 pub mod db;

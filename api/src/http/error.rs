@@ -7,7 +7,7 @@ mod convert;
 mod describe;
 mod render;
 
-use entity::{Credits, TaskId};
+use entity::Credits;
 use poem::error::ResponseError;
 use poem::http::StatusCode;
 
@@ -80,9 +80,6 @@ pub enum ApiError {
     /// Whether a task was accepted can't be told yet.
     #[error("the outcome is unknown")]
     OutcomeUnknown { keyed: bool },
-    /// The task is accepted and paid for, but could not be read back for the answer.
-    #[error("accepted {task}, but: {error:#}")]
-    Unread { task: TaskId, error: anyhow::Error },
     #[error("{0:#}")]
     Internal(anyhow::Error),
     /// Something of the framework's that has no better place here.
@@ -153,9 +150,7 @@ impl ApiError {
             Self::Busy => (S::SERVICE_UNAVAILABLE, "busy", "Busy"),
             Self::Unavailable(_) => (S::SERVICE_UNAVAILABLE, "unavailable", "Service unavailable"),
             Self::OutcomeUnknown { .. } => (S::SERVICE_UNAVAILABLE, "outcome_unknown", "Outcome unknown"),
-            Self::Internal(_) | Self::Unread { .. } => {
-                (S::INTERNAL_SERVER_ERROR, "internal", "Internal error")
-            }
+            Self::Internal(_) => (S::INTERNAL_SERVER_ERROR, "internal", "Internal error"),
             Self::Other(status) => (*status, "refused", status.canonical_reason().unwrap_or("Refused")),
         }
     }

@@ -36,9 +36,12 @@ impl Health {
 
     /// Can it take requests?
     ///
-    /// 503 while the database does not answer.
+    /// 503 while the database does not answer, and once the process was told to stop.
     #[oai(path = "/readyz", method = "get", operation_id = "readiness")]
     async fn ready(&self, app: Data<&Arc<App>>) -> Result<Json<Status>, ApiError> {
+        if app.stopping.is_cancelled() {
+            return Err(ApiError::Unavailable(anyhow::anyhow!("the process stops")));
+        }
         let answered = app.db.ping().await;
         answered.map_err(|error| ApiError::database(db::Fault::Connection, error))?;
         Ok(ok())

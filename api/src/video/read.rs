@@ -1,7 +1,8 @@
 //! What a customer sees of a task. Ownership is part of the query: somebody else's task is not found.
 
-use entity::{AccountId, TaskId, attempt, clip, hold, job, task, task_request};
-use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder};
+use entity::hold::HoldState;
+use entity::{AccountId, Credits, TaskId, attempt, clip, hold, job, task, task_request};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QueryTrait};
 
 use super::Video;
 use super::price::Explanation;
@@ -38,14 +39,38 @@ pub enum ReadError {
     Stored(#[from] serde_json::Error),
 }
 
+impl TaskView {
+    /// What the task costs: what is held until it ends, then what was captured.
+    pub fn credits_used(&self) -> Credits {
+        match self.hold.state {
+            HoldState::Open => self.hold.amount,
+            HoldState::Settled => self.hold.captured,
+        }
+    }
+
+    /// Whether everything came back.
+    pub fn is_refunded(&self) -> bool {
+        self.hold.state == HoldState::Settled && self.hold.captured == self.hold.refunded
+    }
+}
+
 impl Video {
     /// A task of this account; `None` when there is none, when it is somebody else's, or when it was deleted.
     pub async fn task(&self, account: AccountId, id: TaskId) -> Result<Option<TaskView>, ReadError> {
+        self.find(id, Some(account)).await
+    }
+
+    /// A task that somebody shared by a link. The caller has checked that we signed the link for this very task.
+    pub async fn shared_task(&self, id: TaskId) -> Result<Option<TaskView>, ReadError> {
+        self.find(id, None).await
+    }
+
+    async fn find(&self, id: TaskId, owner: Option<AccountId>) -> Result<Option<TaskView>, ReadError> {
         let db = self.db.read();
         // The job first: if it is gone by the time the task is read, the task has ended and says so.
         let job = job::Entity::find_by_id(id).one(db).await?;
         let task = task::Entity::find_by_id(id)
-            .filter(task::Column::AccountId.eq(account))
+            .apply_if(owner, |query, owner| query.filter(task::Column::AccountId.eq(owner)))
             .filter(task::Column::DeletedAt.is_null())
             .one(db)
             .await?;

@@ -11,8 +11,10 @@ use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter};
 use super::price::{Explanation, PriceError, Quote};
 use super::price_version::VersionError;
 use super::quote::{LIFETIME_SECONDS, Promise, QuoteError};
+use super::read::ReadError;
 use super::request::GenerateRequest;
 use super::rules::{self, Checked};
+use super::state::State;
 use super::{Payer, Video};
 use crate::ledger::{Accept, Command, Done, Refusal};
 
@@ -32,7 +34,9 @@ pub struct Accepted {
     pub task: TaskId,
     /// The idempotency key was seen before: this is the task of then.
     pub replayed: bool,
-    /// Empty for a replay; they are stored with the task.
+    pub state: State,
+    /// What is held, or what was captured if it has ended.
+    pub credits_used: Credits,
     pub warnings: Vec<String>,
 }
 
@@ -51,6 +55,8 @@ pub struct Quoted {
 pub enum SubmitError {
     #[error("the idempotency key was used for another request")]
     KeyReused,
+    #[error("the task of this idempotency key was deleted")]
+    Deleted,
     #[error(transparent)]
     Invalid(#[from] rules::Refused),
     #[error("the API key may not use the model {0}")]
@@ -65,6 +71,8 @@ pub enum SubmitError {
     Refused(#[from] Refusal),
     #[error(transparent)]
     Prices(#[from] VersionError),
+    #[error(transparent)]
+    Read(#[from] ReadError),
     #[error(transparent)]
     Db(#[from] DbErr),
     #[error("could not be written as JSON")]
@@ -86,18 +94,28 @@ impl Video {
         if let Some(key) = &submission.idempotency_key
             && let Some(task) = self.replay(payer.account, key, &hash).await?
         {
-            return Ok(Accepted { task, replayed: true, warnings: Vec::new() });
+            return self.replayed(payer.account, task).await;
         }
         let now = self.clock.now();
         let priced = self.price(payer, &submission, &hash, now).await?;
-        let warnings = priced.checked.warnings.clone();
+        let (credits_used, warnings) = (priced.quote.credits, priced.checked.warnings.clone());
         let accept = self.rows(payer, &submission, hash.to_vec(), priced, now)?;
         match self.ledger.send(Command::Accept(Box::new(accept))).await {
-            Ok(Done::Accepted { task, replayed }) => Ok(Accepted { task, replayed, warnings }),
+            Ok(Done::Accepted { task, replayed: true }) => self.replayed(payer.account, task).await,
+            Ok(Done::Accepted { task, replayed }) => {
+                Ok(Accepted { task, replayed, state: State::Queued, credits_used, warnings })
+            }
             Ok(_) => Err(SubmitError::Refused(Refusal::Internal)),
             Err(Refusal::KeyReused) => Err(SubmitError::KeyReused),
             Err(refusal) => Err(SubmitError::Refused(refusal)),
         }
+    }
+
+    /// The answer to a repeated request: its task as it is now.
+    async fn replayed(&self, account: AccountId, id: TaskId) -> Result<Accepted, SubmitError> {
+        let view = self.task(account, id).await?.ok_or(SubmitError::Deleted)?;
+        let credits_used = view.credits_used();
+        Ok(Accepted { task: id, replayed: true, state: view.state, credits_used, warnings: view.warnings })
     }
 
     /// Prices a request and binds us to it for a while. Nothing is stored.

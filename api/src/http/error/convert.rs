@@ -110,6 +110,8 @@ impl From<SubmitError> for ApiError {
             SubmitError::Refused(refusal) => refusal.into(),
             SubmitError::Prices(error) => ApiError::Unavailable(error.into()),
             SubmitError::Db(error) => ApiError::database(crate::db::fault(&error), error),
+            SubmitError::Deleted => ApiError::TaskDeleted,
+            SubmitError::Read(error) => error.into(),
             SubmitError::Json(error) => ApiError::internal(error),
         }
     }

@@ -1,23 +1,24 @@
 //! The errors in the API's description, declared once for every operation.
 
 use poem_openapi::ApiResponse;
-use poem_openapi::payload::Payload;
+use poem_openapi::payload::{Json, Payload};
 use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, Registry};
 use poem_openapi::types::Type;
 
 use super::{ApiError, ErrorBody};
-use poem_openapi::payload::Json;
 
 const STATUSES: [(u16, &str); 12] = [
     (
         400,
-        "The request is not valid: `invalid_request`, `unknown_model`, `model_retired`, `no_price`, `conflicting_credentials`",
+        "The request is not valid: `invalid_request`, `unknown_model`, `model_retired`, `no_price`, \
+         `conflicting_credentials`",
     ),
     (401, "There is no API key, or not a valid one: `unauthorized`"),
     (402, "Nothing was charged: `insufficient_credits`, `key_limit_reached`"),
     (
         403,
-        "Not with this key or link: `insufficient_scope`, `model_not_allowed`, `account_frozen`, `link_invalid`, `link_expired`",
+        "Not with this key or link: `insufficient_scope`, `model_not_allowed`, `account_frozen`, `link_invalid`, \
+         `link_expired`",
     ),
     (404, "`task_not_found` (also for somebody else's task), `not_ready`, `no_clip`, `not_found`"),
     (410, "`quote_expired`, `task_deleted`"),

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use poem::http::header::{ACCEPT, ALLOW, CONTENT_RANGE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
-use poem::http::{HeaderMap, HeaderName};
+use poem::http::header::{ACCEPT, ALLOW, CONTENT_RANGE, RETRY_AFTER, WWW_AUTHENTICATE};
+use poem::http::{HeaderMap, StatusCode};
 use poem::{Response, ResponseBuilder};
 use poem_openapi::Object;
 use poem_openapi::types::ToJSON;
@@ -11,7 +11,6 @@ use poem_openapi::types::ToJSON;
 use super::ApiError;
 use crate::http::value::{Amount, Moment, Shown};
 use crate::media::{LinkError, Plan};
-use crate::video::request::FieldErrors;
 
 /// What is the same for every error of one request.
 #[derive(Clone, Debug)]
@@ -81,9 +80,16 @@ struct Details {
     field_errors: BTreeMap<String, Vec<String>>,
 }
 
-impl From<&FieldErrors> for Details {
-    fn from(errors: &FieldErrors) -> Self {
-        Details { form_errors: errors.form.clone(), field_errors: errors.fields.clone() }
+/// Every 400 says what is wrong; where no field is, it is the form.
+fn details(error: &ApiError) -> Option<Details> {
+    match error.field_errors() {
+        Some(errors) => {
+            Some(Details { form_errors: errors.form.clone(), field_errors: errors.fields.clone() })
+        }
+        None if error.status() == StatusCode::BAD_REQUEST => {
+            Some(Details { form_errors: error.detail().into_iter().collect(), field_errors: BTreeMap::new() })
+        }
+        None => None,
     }
 }
 
@@ -106,7 +112,7 @@ impl Rendering {
             status: error.status().as_u16(),
             detail: error.detail(),
             instance: format!("/requests/{}", self.request_id),
-            details: error.field_errors().map(Details::from),
+            details: details(error),
             required: None,
             available: None,
             held: None,
@@ -150,9 +156,6 @@ fn with_headers(mut response: ResponseBuilder, error: &ApiError) -> ResponseBuil
             let content_range = Plan::Unsatisfiable.content_range(*len).unwrap_or_default();
             response.header(CONTENT_RANGE, content_range)
         }
-        ApiError::Unread { task, .. } => response
-            .header(LOCATION, format!("/api/ai/tasks/{task}"))
-            .header(HeaderName::from_static("x-should-retry"), "false"),
         _ => response,
     }
 }
@@ -175,7 +178,7 @@ impl ApiError {
             }
             Self::KeyLimit(cap) => {
                 let (spent, limit, window) = (cap.spent, cap.limit, cap.window.as_str());
-                format!("The key has spent {spent} of its {window} limit of {limit} credits")
+                format!("This task would go over the key's {window} limit of {limit} credits, of which {spent} are spent")
             }
             Self::NotReady => "The task has not ended yet".into(),
             Self::NoClip => "The task has no such clip, or it failed".into(),
@@ -199,7 +202,7 @@ impl ApiError {
             Self::OutcomeUnknown { keyed: false } => {
                 "It can't be told yet if the task was accepted: look at your credits before you send it again".into()
             }
-            Self::UnknownPath | Self::TaskNotFound | Self::Internal(_) | Self::Unread { .. } | Self::Other(_) => {
+            Self::UnknownPath | Self::TaskNotFound | Self::Internal(_) | Self::Other(_) => {
                 return None;
             }
         };

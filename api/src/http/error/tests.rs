@@ -39,6 +39,15 @@ fn an_invalid_request_lists_its_errors_as_published() {
 }
 
 #[test]
+fn every_400_has_details() {
+    let (_, _, body) = rendered(&ApiError::ConflictingCredentials);
+    let form_errors = body["details"]["formErrors"].as_array().unwrap();
+    assert_eq!(form_errors[..], [body["detail"].clone()]);
+    let (_, _, body) = rendered(&ApiError::TaskNotFound);
+    assert_eq!(body.get("details"), None);
+}
+
+#[test]
 fn insufficient_credits_are_numbers() {
     let available = Credits::from_thousandths(7_500);
     let error = ApiError::InsufficientCredits { required: credits(12), available, held: credits(3) };
@@ -67,7 +76,6 @@ fn what_broke_inside_is_for_the_log_only() {
     for error in [
         ApiError::internal(anyhow::anyhow!("password=hunter2")),
         ApiError::Unavailable(anyhow::anyhow!("password=hunter2")),
-        ApiError::Unread { task: TaskId(uuid::Uuid::nil()), error: anyhow::anyhow!("password=hunter2") },
     ] {
         let (_, headers, body) = rendered(&error);
         assert!(!format!("{headers:?}{body}").contains("hunter2"), "{body}");
@@ -101,8 +109,6 @@ fn an_unknown_outcome_may_be_retried_with_a_key_only() {
     assert!(unknown().for_request(true).is_retryable());
     assert!(!unknown().for_request(false).is_retryable());
     assert!(ApiError::Busy.for_request(false).is_retryable());
-    let unread = ApiError::Unread { task: TaskId(uuid::Uuid::nil()), error: anyhow::anyhow!("x") };
-    assert!(!unread.is_retryable());
 }
 
 #[test]

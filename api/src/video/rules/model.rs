@@ -64,6 +64,9 @@ pub fn warnings(model: &Model, now_unix: i64) -> Vec<String> {
     if !life.is_deprecated(now_unix) && !life.is_retired(now_unix) {
         return Vec::new();
     }
+    if life.is_retired(now_unix) {
+        return vec![format!("model: {}; only test keys can still use it", retired(model))];
+    }
     let end = life.sunset_at.map(|date| format!(" and ends on {date}")).unwrap_or_default();
     vec![format!("model: {} is deprecated{end}{}", model.id, instead(model))]
 }

@@ -253,7 +253,8 @@ fn a_retired_model_is_refused_live_and_served_in_test_mode() {
     let message = "walker-2 is retired since 2026-09-15; use plain";
     assert_eq!(refused.errors().of("model"), [message]);
     let warning = "model: walker-2 is deprecated and ends on 2026-09-15; use plain";
-    assert_eq!(check_at(&text(), Mode::Test, GONE).unwrap().warnings, [warning]);
+    let gone = "model: walker-2 is retired since 2026-09-15; use plain; only test keys can still use it";
+    assert_eq!(check_at(&text(), Mode::Test, GONE).unwrap().warnings, [gone]);
     assert_eq!(check_at(&text(), Mode::Live, LATE).unwrap().warnings, [warning]);
 }
 

@@ -125,11 +125,11 @@ impl<'a> ApiExtractor<'a> for Viewer {
 
 impl Viewer {
     async fn clip(&self, app: &App, task: TaskId, index: u32) -> Result<ReadyClip, ApiError> {
-        let (account, seconds) = match &self.claim {
-            Claim::Owner(account) => (*account, MAX_AGE_SECONDS),
-            Claim::Link(link) => link.opens(app, task)?,
+        let (owner, seconds) = match &self.claim {
+            Claim::Owner(account) => (Some(*account), MAX_AGE_SECONDS),
+            Claim::Link(link) => (None, link.opens(app, task)?),
         };
-        let mut clip = ready_clip(app, account, task, self.named.unwrap_or(index)).await?;
+        let mut clip = ready_clip(app, owner, task, self.named.unwrap_or(index)).await?;
         clip.max_age_s = seconds.min(MAX_AGE_SECONDS);
         Ok(clip)
     }
@@ -145,14 +145,18 @@ pub struct ReadyClip {
     max_age_s: u64,
 }
 
-/// A delivered clip of this account's task.
+/// A delivered clip of its owner's task, or of one that a link was made for.
 pub async fn ready_clip(
     app: &App,
-    account: AccountId,
+    owner: Option<AccountId>,
     task: TaskId,
     index: u32,
 ) -> Result<ReadyClip, ApiError> {
-    let view = app.video.task(account, task).await?.ok_or(ApiError::TaskNotFound)?;
+    let view = match owner {
+        Some(account) => app.video.task(account, task).await?,
+        None => app.video.shared_task(task).await?,
+    };
+    let view = view.ok_or(ApiError::TaskNotFound)?;
     if !view.state.is_terminal() {
         return Err(ApiError::NotReady);
     }

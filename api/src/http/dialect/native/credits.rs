@@ -62,6 +62,7 @@ struct Expiring {
 struct TransferPage {
     data: Vec<Transfer>,
     /// Send it as `cursor` for the next page; null on the last one.
+    #[oai(nullable)]
     next_cursor: Option<String>,
     as_of: Moment,
 }
@@ -84,7 +85,9 @@ struct Transfer {
     available_after: Amount,
     held_after: Amount,
     debt_after: Amount,
+    #[oai(nullable)]
     task_id: Option<String>,
+    #[oai(nullable)]
     reference: Option<String>,
 }
 

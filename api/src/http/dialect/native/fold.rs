@@ -1,5 +1,7 @@
 //! From the native body to the one request of the video room.
 
+use std::collections::BTreeMap;
+
 use poem_openapi::Object;
 use serde_json::Value;
 
@@ -9,9 +11,8 @@ use crate::video::catalog::{InputMode, join};
 use crate::video::request::{FieldErrors, GenerateRequest, Media, MediaRole};
 use crate::video::submit::Submission;
 
+// Only describes the body: `fold` reads it, so that one answer can name everything that is wrong with it.
 /// What to generate. Unknown fields are ignored and named in `warnings`.
-///
-/// Only describes the body; [`fold`] reads it, so that one answer can name everything that is wrong with it.
 #[derive(Debug, Object)]
 #[oai(rename = "GenerateVideo", rename_all = "camelCase")]
 pub struct GenerateBody {
@@ -45,15 +46,15 @@ pub struct GenerateBody {
     /// The same seed and request tend to give similar clips.
     seed: Option<u32>,
     /// Typed wishes of some model families, such as `cfg_scale`.
-    options: Option<Value>,
+    options: Option<BTreeMap<String, Value>>,
     /// Keys of a provider's own, allowed model by model.
-    extra: Option<Value>,
+    extra: Option<BTreeMap<String, Value>>,
     /// Where to tell that the task has ended; https.
     callback_url: Option<String>,
     /// Your own name for the task.
     external_task_id: Option<String>,
     /// Kept and given back with the task; at most 50 keys and 16 KiB.
-    metadata: Option<Value>,
+    metadata: Option<BTreeMap<String, Value>>,
     /// From `POST /api/ai/video/quote`: buys exactly what was quoted, at that price, once.
     quote_id: Option<String>,
 }

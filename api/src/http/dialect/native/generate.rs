@@ -9,7 +9,7 @@ use poem_openapi::types::Any;
 use poem_openapi::{Object, OpenApi};
 
 use super::fold::{Folded, GenerateBody, fold};
-use super::view::{credits_used, status_number};
+use super::view::status_number;
 use crate::app::App;
 use crate::http::Tag;
 use crate::http::auth::{Caller, VideosWrite};
@@ -18,8 +18,7 @@ use crate::http::error::ApiError;
 use crate::http::idempotency::IdempotencyKey;
 use crate::http::value::{Amount, Moment, Shown};
 use crate::video::catalog::{Date, Lifecycle};
-use crate::video::price::{Explanation, Matchers};
-use crate::video::read::TaskView;
+use crate::video::price::{Explanation, Matchers, Unit};
 use crate::video::submit::{Accepted, Quoted};
 
 pub struct Generate;
@@ -65,7 +64,7 @@ pub struct PriceExplanation {
     formula: u16,
     model: String,
     /// What a unit price is for: `clip`, `second` or `mtoken` (a million tokens).
-    unit: Any<crate::video::price::Unit>,
+    unit: String,
     /// Credits for one unit.
     unit_price: String,
     /// Units of one clip.
@@ -92,7 +91,7 @@ impl From<Explanation> for PriceExplanation {
             price_version: explanation.price_version,
             formula: explanation.formula,
             model: explanation.model,
-            unit: Any(explanation.unit),
+            unit: unit_name(explanation.unit).to_owned(),
             unit_price: explanation.unit_price.to_string(),
             quantity: explanation.quantity.to_string(),
             count: explanation.count,
@@ -105,6 +104,18 @@ impl From<Explanation> for PriceExplanation {
         }
     }
 }
+
+fn unit_name(unit: Unit) -> &'static str {
+    match unit {
+        Unit::Clip => "clip",
+        Unit::Second => "second",
+        Unit::Mtoken => "mtoken",
+    }
+}
+
+const CURL: &str = r#"curl https://api.example.com/api/ai/video/generate \
+  -H "Authorization: Bearer $REEL_API_KEY" -H 'Content-Type: application/json' -H 'Idempotency-Key: order-42' \
+  -d '{"model":"sora-2-text-to-video","inputMode":"text_to_video","prompt":"A paper boat","aspectRatio":"16:9","duration":5}'"#;
 
 #[OpenApi(tag = "Tag::Videos")]
 impl Generate {
@@ -121,7 +132,12 @@ impl Generate {
     /// model that goes away. `x-should-retry: false` tells client libraries that the task exists.
     ///
     /// Scope: `videos:write`.
-    #[oai(path = "/api/ai/video/generate", method = "post", operation_id = "generateVideo")]
+    #[oai(
+        path = "/api/ai/video/generate",
+        method = "post",
+        operation_id = "generateVideo",
+        code_sample(lang = "Shell", label = "curl", source = "CURL")
+    )]
     async fn generate(
         &self,
         app: Data<&Arc<App>>,
@@ -136,10 +152,7 @@ impl Generate {
         let model = submission.request.model.clone();
         let accepted = app.video.submit(&caller.payer(), submission).await;
         let accepted = accepted.map_err(|error| ApiError::from(error).for_request(keyed))?;
-        let view = app.video.task(caller.account, accepted.task).await;
-        let view = view.map_err(|error| ApiError::Unread { task: accepted.task, error: error.into() })?;
-        let view = view.ok_or(ApiError::TaskDeleted)?;
-        Ok(with_lifecycle(submitted(&accepted, view, warnings), &app, &model))
+        Ok(with_lifecycle(submitted(accepted, warnings), &app, &model))
     }
 
     /// Quote a price
@@ -171,13 +184,12 @@ impl Generate {
     }
 }
 
-fn submitted(accepted: &Accepted, view: TaskView, mut warnings: Vec<String>) -> Response<Json<Submitted>> {
-    // Those of the task are stored with it, so a replay tells them again.
-    warnings.extend(view.warnings);
+fn submitted(accepted: Accepted, mut warnings: Vec<String>) -> Response<Json<Submitted>> {
+    warnings.extend(accepted.warnings);
     let answer = Submitted {
         task_id: accepted.task.to_string(),
-        status: status_number(view.state),
-        credits_used: Shown(credits_used(&view.hold)),
+        status: status_number(accepted.state),
+        credits_used: Shown(accepted.credits_used),
         warnings,
     };
     let response = Response::new(Json(answer))

@@ -27,7 +27,7 @@ pub struct Task;
 enum CancelAnswer {
     /// The task has ended: by this cancellation, or before it.
     #[oai(status = 200)]
-    Ended(Json<EndedTask>),
+    Ended(Json<Box<EndedTask>>),
     /// The wish is noted, but the work has begun.
     #[oai(status = 202)]
     Requested(Json<CancelRequested>, #[oai(header = "Retry-After")] u32),
@@ -106,7 +106,7 @@ async fn find(app: &App, account: AccountId, id: TaskId) -> Result<TaskView, Api
 
 fn ended(app: &App, view: TaskView) -> CancelAnswer {
     let canceled = view.state == State::Canceled;
-    CancelAnswer::Ended(Json(EndedTask { canceled, task: task_body(app, view, app.clock.now()) }))
+    CancelAnswer::Ended(Json(Box::new(EndedTask { canceled, task: task_body(app, view, app.clock.now()) })))
 }
 
 fn requested(view: &TaskView) -> CancelAnswer {

@@ -1,13 +1,13 @@
 //! A task as customers see it. Never shown: a provider's ids, the keys we submit with, what a provider charges us.
 
+use std::collections::BTreeMap;
+
+use entity::Timestamp;
 use entity::attempt::{self, AttemptState};
 use entity::clip::{self, ClipState};
-use entity::hold::{self, HoldState};
-use entity::{Credits, Timestamp};
+use entity::hold;
 use poem_openapi::Object;
-use poem_openapi::types::Any;
 use serde_json::Value;
-use std::collections::BTreeMap;
 
 use super::generate::PriceExplanation;
 use super::link::{LINK_SECONDS, clip_url};
@@ -37,6 +37,7 @@ pub struct TaskBody {
     model: String,
     /// As it was made, defaults filled in.
     input_mode: String,
+    #[oai(nullable)]
     prompt: Option<String>,
     /// Seconds of one clip.
     duration: u32,
@@ -49,11 +50,14 @@ pub struct TaskBody {
     /// As `imageUrls`.
     output_image_urls: Vec<String>,
     /// The first clip, once it is there: a link that works for an hour without a key. Read the task again for a fresh one.
+    #[oai(nullable)]
     video_url: Option<String>,
     /// Every clip; empty until the task has ended.
     clips: Vec<Clip>,
     /// Why there is no video.
+    #[oai(nullable)]
     error_code: Option<String>,
+    #[oai(nullable)]
     error_message: Option<String>,
     /// Held while the task is pending, then what was charged.
     credits_used: Amount,
@@ -66,12 +70,14 @@ pub struct TaskBody {
     attempts: Vec<Attempt>,
     warnings: Vec<String>,
     /// Your own name for the task.
+    #[oai(nullable)]
     external_task_id: Option<String>,
     /// As you sent it.
-    metadata: Any<BTreeMap<String, Value>>,
+    metadata: BTreeMap<String, Value>,
     created_at: Moment,
     updated_at: Moment,
     /// When the task ended, however it did.
+    #[oai(nullable)]
     completed_at: Option<Moment>,
 }
 
@@ -99,13 +105,20 @@ struct Clip {
     /// `delivered` or `failed`.
     state: String,
     /// A link that works for an hour without a key.
+    #[oai(nullable)]
     url: Option<String>,
+    #[oai(nullable)]
     seconds: Option<f64>,
     /// Pixels.
+    #[oai(nullable)]
     width: Option<i64>,
+    #[oai(nullable)]
     height: Option<i64>,
+    #[oai(nullable)]
     bytes: Option<i64>,
+    #[oai(nullable)]
     error_code: Option<String>,
+    #[oai(nullable)]
     error_message: Option<String>,
 }
 
@@ -118,8 +131,11 @@ struct Attempt {
     /// `intent`, `accepted`, `delivered`, `failed`, `rejected`, `unknown`, `absent`, `broken`, `canceled` or `abandoned`.
     state: String,
     started_at: Moment,
+    #[oai(nullable)]
     accepted_at: Option<Moment>,
+    #[oai(nullable)]
     ended_at: Option<Moment>,
+    #[oai(nullable)]
     error_code: Option<String>,
 }
 
@@ -132,22 +148,11 @@ pub fn status_number(state: State) -> u8 {
     }
 }
 
-/// What is held, or what was captured.
-pub fn credits_used(hold: &hold::Model) -> Credits {
-    match hold.state {
-        HoldState::Open => hold.amount,
-        HoldState::Settled => hold.captured,
-    }
-}
-
-fn came_back(hold: &hold::Model) -> bool {
-    hold.state == HoldState::Settled && hold.captured == hold.refunded
-}
-
 /// Words a task for its owner; links in it work from `now` on.
 pub fn task_body(app: &App, view: TaskView, now: Timestamp) -> TaskBody {
     let expires_at = now.plus_seconds(LINK_SECONDS);
     let updated_at = Shown(updated_at(&view));
+    let (credits_used, came_back) = (Shown(view.credits_used()), view.is_refunded());
     let TaskView {
         state,
         progress,
@@ -162,11 +167,9 @@ pub fn task_body(app: &App, view: TaskView, now: Timestamp) -> TaskBody {
     } = view;
     let url = |clip: &clip::Model| {
         let index = u32::try_from(clip.idx).ok()?;
-        (clip.state == ClipState::Delivered)
-            .then(|| clip_url(app, (task.account_id, task.id), index, expires_at))
+        (clip.state == ClipState::Delivered).then(|| clip_url(app, task.id, index, expires_at))
     };
     let clips: Vec<Clip> = view.clips.iter().map(|clip| clip_body(clip, url(clip))).collect();
-    let came_back = came_back(&hold);
     TaskBody {
         task_id: task.id.to_string(),
         id: task.id.to_string(),
@@ -188,14 +191,14 @@ pub fn task_body(app: &App, view: TaskView, now: Timestamp) -> TaskBody {
         clips,
         error_code: task.error_code,
         error_message: task.error_message,
-        credits_used: Shown(credits_used(&hold)),
+        credits_used,
         credits_refunded: came_back,
         credit_refunded: came_back,
         charges: charges(&hold, explanation.into()),
         attempts: view.attempts.iter().map(attempt_body).collect(),
         warnings,
         external_task_id: request.external_task_id,
-        metadata: Any(request.metadata),
+        metadata: request.metadata,
         created_at: Shown(task.created_at),
         updated_at,
         completed_at: task.terminal_at.map(Shown),

@@ -1,0 +1,50 @@
+//! Which account is meant: by its id, or by its customer and mode.
+
+use anyhow::Context;
+use clap::Args;
+use entity::{AccountId, CustomerId, Mode, account};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
+
+use crate::command::parse;
+
+#[derive(Debug, Args)]
+pub struct Account {
+    /// Account
+    #[arg(long = "account", value_name = "ACCOUNT", required_unless_present = "customer")]
+    id: Option<AccountId>,
+    #[command(flatten)]
+    owner: Owner,
+}
+
+/// The other way to name an account.
+#[derive(Debug, Args)]
+pub struct Owner {
+    /// Customer, with --mode, in place of the account
+    #[arg(long, requires = "mode")]
+    customer: Option<CustomerId>,
+    /// live or test
+    #[arg(long, requires = "customer", value_parser = parse::mode)]
+    mode: Option<Mode>,
+}
+
+impl Account {
+    pub async fn find(&self, db: &impl ConnectionTrait) -> anyhow::Result<account::Model> {
+        find(db, self.id, &self.owner).await
+    }
+}
+
+/// Finds the account that was named, either way; when both are given, both must be true.
+pub async fn find(
+    db: &impl ConnectionTrait,
+    id: Option<AccountId>,
+    owner: &Owner,
+) -> anyhow::Result<account::Model> {
+    let mut query = account::Entity::find();
+    if let Some(id) = id {
+        query = query.filter(account::Column::Id.eq(id));
+    }
+    if let (Some(customer), Some(mode)) = (owner.customer, owner.mode) {
+        query = query.filter(account::Column::CustomerId.eq(customer)).filter(account::Column::Mode.eq(mode));
+    }
+    query.one(db).await?.context("no such account")
+}

@@ -1,0 +1,128 @@
+//! `reelmeter serve` and `reelmeter worker`: start in order, run until told, stop in order.
+//!
+//! Start: lock, port, app, schema, prices, first run, banner. Stop: no new requests, finish those that run, worker, lane,
+//! database. A crash anywhere is as good as a stop; stopping in order only makes the next start quicker.
+
+mod banner;
+mod price;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use poem::Server;
+use poem::listener::TcpAcceptor;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::shutdown::Signals;
+use super::{first_run, sqlite};
+use crate::app::{self, App};
+use crate::clock::Clock;
+use crate::config::{Config, Role};
+use crate::http;
+use crate::ledger::Lane;
+use crate::worker::Worker;
+
+/// How long requests that run may take to finish after the process was told to stop.
+const HTTP_GRACE: Duration = Duration::from_secs(3);
+
+/// Serves until the process is told to stop.
+///
+/// A database that was restored from a backup knows less than the world: it is served only when `after_restore` says that
+/// this is known. The workers then ask the providers what became of everything that was under way.
+pub async fn serve(mut config: Config, after_restore: bool) -> anyhow::Result<()> {
+    let lock = sqlite::open(&config)?;
+    let listener = match config.role {
+        Role::Worker => None,
+        Role::All | Role::Api => Some(listen(&mut config).await?),
+    };
+    let (app, lane) = App::build(config, Clock::system()).await?;
+    prepare(&app).await?;
+    accept_restored(&app, after_restore).await?;
+    // Before the banner: whoever reads it may tell us to stop right away.
+    let signals = Signals::listen()?;
+    if listener.is_some() {
+        super::print(&banner::banner(&app).await?);
+    }
+    let served = run(app, lane, listener, signals).await;
+    drop(lock);
+    served
+}
+
+/// The port is taken before anything is written, and the settings learn which one it is (`:0` takes any).
+async fn listen(config: &mut Config) -> anyhow::Result<TcpListener> {
+    let address: SocketAddr = config.listen;
+    let hint = || format!("cannot listen on {address} (set REELMETER_LISTEN to another address)");
+    let listener = TcpListener::bind(address).await.with_context(hint)?;
+    config.listen = listener.local_addr()?;
+    Ok(listener)
+}
+
+async fn prepare(app: &App) -> anyhow::Result<()> {
+    if app.db.is_postgres() {
+        app::require_current_schema(&app.db).await?;
+    } else {
+        app::migrate(&app.db).await?;
+    }
+    first_run::refuse_exposed_demo(app).await?;
+    price::ensure_active(app).await?;
+    first_run::prepare(app).await
+}
+
+async fn accept_restored(app: &App, is_known: bool) -> anyhow::Result<()> {
+    if !app.db.is_backup().await? {
+        return Ok(());
+    }
+    if !is_known {
+        bail!(
+            "this database is a restored backup: what happened since then is missing from it; \
+             start once with `reelmeter serve --after-restore` to go on from here"
+        );
+    }
+    tracing::warn!("going on from a restored backup");
+    Ok(app.db.mark_backup(false).await?)
+}
+
+async fn run(app: App, lane: Lane, listener: Option<TcpListener>, signals: Signals) -> anyhow::Result<()> {
+    let worker = match app.config.role {
+        Role::Api => None,
+        Role::All | Role::Worker => Some(Worker::start(app.clone()).await?),
+    };
+    let bridge = CancellationToken::new();
+    if let Some(url) = app.config.redis_url.clone() {
+        tokio::spawn(app.wake.clone().bridge(url, app.ledger.enqueued(), bridge.clone()));
+    }
+    let served = match listener {
+        Some(listener) => serve_http(listener, app.clone(), signals).await,
+        None => {
+            signals.stop_requested().await;
+            Ok(())
+        }
+    };
+    if let Some(worker) = worker {
+        worker.stop().await;
+    }
+    lane.stop().await;
+    bridge.cancel();
+    app.db.close().await?;
+    tracing::info!("stopped");
+    Ok(served?)
+}
+
+async fn serve_http(listener: TcpListener, app: App, signals: Signals) -> std::io::Result<()> {
+    let acceptor = TcpAcceptor::from_tokio(listener)?;
+    let stopping = app.stopping.clone();
+    let told = async move {
+        signals.stop_requested().await;
+        stopping.cancel();
+    };
+    Server::new_with_acceptor(acceptor)
+        .run_with_graceful_shutdown(http::endpoint(app), told, Some(HTTP_GRACE))
+        .await
+}
+
+/// The description of the API.
+pub fn openapi() -> String {
+    http::openapi()
+}
