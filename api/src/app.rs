@@ -50,6 +50,9 @@ pub struct App {
 #[folder = "../catalog"]
 struct BuiltInCatalog;
 
+/// What the webhooks' keys are derived for.
+pub const WEBHOOKS: &str = "webhook";
+
 const BUILT_IN_PRICES: &str = include_str!("../../pricing.toml");
 
 impl App {
@@ -94,7 +97,7 @@ impl App {
             links,
             providers,
             fetcher: fetcher()?,
-            webhooks: Arc::new(secret.derive("webhook")),
+            webhooks: Arc::new(secret.derive(WEBHOOKS)),
             wake: Wake::default(),
             stopping: CancellationToken::new(),
         };

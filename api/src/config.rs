@@ -86,7 +86,7 @@ impl Default for Config {
             secret: None,
             pricing_file: None,
             catalog_dir: None,
-            log: "info,sea_orm_migration=warn,poem::server=warn".into(),
+            log: "info,sea_orm_migration=warn,sqlx=warn,poem::server=warn".into(),
             log_format: LogFormat::Text,
             task_deadline_s: 3_600,
             heartbeat_limit_s: 15,

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use anyhow::{Context, bail};
 use entity::grant::GrantClass;
 use entity::user::{StaffRole, UserRole};
-use entity::{AccountId, Credits, KeyId, Mode, account, customer};
+use entity::{AccountId, Credits, KeyId, Mode, customer};
 use rand::RngExt;
 use rand::distr::Alphanumeric;
 use sea_orm::{ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter};
@@ -20,6 +20,7 @@ use crate::config::Config;
 use crate::customer::credits::{self, NewGrant};
 use crate::customer::key::{self, INFERENCE_SCOPES, NewKey};
 use crate::customer::people::{self, Position};
+use crate::ledger::read;
 
 const EMAIL: &str = "demo@example.com";
 const ADMIN_EMAIL: &str = "admin@example.com";
@@ -117,11 +118,7 @@ async fn demo_account(app: &App) -> Result<Option<AccountId>, DbErr> {
     let db = app.db.read();
     let demo = customer::Entity::find().filter(customer::Column::Demo.eq(true)).one(db).await?;
     let Some(demo) = demo else { return Ok(None) };
-    let test = account::Entity::find()
-        .filter(account::Column::CustomerId.eq(demo.id))
-        .filter(account::Column::Mode.eq(Mode::Test))
-        .one(db)
-        .await?;
+    let test = read::account_of(db, demo.id, Mode::Test).await?;
     Ok(test.map(|account| account.id))
 }
 

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use entity::{AccountId, Credits, Timestamp, account, grant, transfer};
+use entity::{
+    AccountId, Credits, CustomerId, Mode, TaskId, Timestamp, account, grant, hold, hold_allocation, transfer,
+};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::book::{available, expiry, is_over};
@@ -93,4 +95,44 @@ pub async fn overdue(
         .all(db)
         .await?;
     Ok(grants.into_iter().map(|grant| grant.account_id).collect())
+}
+
+/// An account by its id.
+pub async fn account(db: &impl ConnectionTrait, id: AccountId) -> Result<Option<account::Model>, DbErr> {
+    account::Entity::find_by_id(id).one(db).await
+}
+
+/// A customer's account in a mode.
+pub async fn account_of(
+    db: &impl ConnectionTrait,
+    customer: CustomerId,
+    mode: Mode,
+) -> Result<Option<account::Model>, DbErr> {
+    account::Entity::find()
+        .filter(account::Column::CustomerId.eq(customer))
+        .filter(account::Column::Mode.eq(mode))
+        .one(db)
+        .await
+}
+
+/// Every account, by customer.
+pub async fn accounts(db: &impl ConnectionTrait) -> Result<Vec<account::Model>, DbErr> {
+    account::Entity::find().order_by_asc(account::Column::CustomerId).all(db).await
+}
+
+/// A task's hold, what it drew from in burn order, and its transfers.
+pub async fn task_money(
+    db: &impl ConnectionTrait,
+    task: TaskId,
+) -> Result<(Option<hold::Model>, Vec<hold_allocation::Model>, Vec<transfer::Model>), DbErr> {
+    let hold = hold::Entity::find_by_id(task).one(db).await?;
+    let parts = hold_allocation::Entity::find().filter(hold_allocation::Column::TaskId.eq(task));
+    let parts = parts.order_by_asc(hold_allocation::Column::N).all(db).await?;
+    let transfers = transfer::Entity::find().filter(transfer::Column::TaskId.eq(task));
+    Ok((hold, parts, transfers.order_by_asc(transfer::Column::Seq).all(db).await?))
+}
+
+/// A task's hold.
+pub async fn hold(db: &impl ConnectionTrait, task: TaskId) -> Result<Option<hold::Model>, DbErr> {
+    hold::Entity::find_by_id(task).one(db).await
 }

@@ -9,6 +9,7 @@ use super::price::Explanation;
 use super::request::GenerateRequest;
 use super::rules::Effective;
 use super::state::State;
+use crate::ledger::read as ledger;
 
 /// Everything there is to say about a task.
 #[derive(Clone, Debug)]
@@ -86,7 +87,7 @@ async fn view(
     task: task::Model,
     job: Option<job::Model>,
 ) -> Result<Option<TaskView>, ReadError> {
-    let hold = hold::Entity::find_by_id(task.id).one(db).await?;
+    let hold = ledger::hold(db, task.id).await?;
     let request = task_request::Entity::find_by_id(task.id).one(db).await?;
     let (Some(hold), Some(request)) = (hold, request) else { return Ok(None) };
     let clips = clip::Entity::find()

@@ -52,6 +52,7 @@ pub async fn store_clip(
             return Err(Leave::Stopping);
         }
     }
+    tracing::error!(code = failure.code.as_str(), "a clip that the provider delivered is given up");
     Ok(Err(failure))
 }
 

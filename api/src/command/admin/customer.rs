@@ -2,14 +2,18 @@
 
 use std::fmt::Write;
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use clap::Subcommand;
-use entity::{AccountId, CustomerId, Mode, account, customer};
+use entity::{AccountId, CustomerId, Mode, customer};
 use sea_orm::{EntityTrait, QueryOrder};
+use secrecy::ExposeSecret;
 
+use super::select::Account;
+use crate::app;
 use crate::command::desk::Desk;
 use crate::command::{Answer, parse};
-use crate::customer::people;
+use crate::customer::{endpoint, people};
+use crate::ledger::read;
 
 #[derive(Debug, Subcommand)]
 pub enum Customer {
@@ -25,6 +29,11 @@ pub enum Customer {
     Admit { customer: CustomerId },
     /// Show every customer with their accounts
     List,
+    /// Print the secret that a customer verifies our webhooks with
+    WebhookSecret {
+        #[command(flatten)]
+        account: Account,
+    },
 }
 
 impl Customer {
@@ -33,6 +42,7 @@ impl Customer {
             Customer::Create { name, admit } => create(desk, &name, admit).await,
             Customer::Admit { customer } => admit(desk, customer).await,
             Customer::List => list(desk).await,
+            Customer::WebhookSecret { account } => webhook_secret(desk, &account).await,
         }
     }
 }
@@ -54,9 +64,16 @@ async fn admit(desk: &Desk, id: CustomerId) -> anyhow::Result<Answer> {
     Ok(Answer::good(format!("{id} is admitted")))
 }
 
+async fn webhook_secret(desk: &Desk, account: &Account) -> anyhow::Result<Answer> {
+    let account = account.find(desk.db.read()).await?;
+    let keys = app::read_secret(&desk.config)?.derive(app::WEBHOOKS);
+    let secret = endpoint::signing_secret(&keys, account.id).context("no master secret")?;
+    Ok(Answer::good(secret.expose_secret()))
+}
+
 async fn list(desk: &Desk) -> anyhow::Result<Answer> {
     let customers = customer::Entity::find().order_by_asc(customer::Column::Id).all(desk.db.read()).await?;
-    let accounts = account::Entity::find().all(desk.db.read()).await?;
+    let accounts = read::accounts(desk.db.read()).await?;
     let account_of = |customer: CustomerId, mode: Mode| -> Option<AccountId> {
         let mut own = accounts.iter().filter(|account| account.customer_id == customer);
         own.find(|account| account.mode == mode).map(|account| account.id)

@@ -2,8 +2,8 @@
 
 use anyhow::{Context, bail, ensure};
 use clap::{Args, Subcommand};
-use entity::{Credits, CustomerId, KeyId, Mode, Timestamp, account, customer};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use entity::{Credits, CustomerId, KeyId, Mode, Timestamp, customer};
+use sea_orm::EntityTrait;
 use secrecy::ExposeSecret;
 
 use crate::app;
@@ -11,6 +11,7 @@ use crate::command::desk::Desk;
 use crate::command::{Answer, parse};
 use crate::config::Config;
 use crate::customer::key::{self, INFERENCE_SCOPES, NewKey};
+use crate::ledger::read;
 
 #[derive(Debug, Subcommand)]
 pub enum Key {
@@ -75,12 +76,7 @@ impl Create {
                 "beta_required: {customer} is not admitted yet (`reelmeter admin customer admit {customer}`)"
             );
         }
-        let account = account::Entity::find()
-            .filter(account::Column::CustomerId.eq(customer))
-            .filter(account::Column::Mode.eq(mode))
-            .one(&tx)
-            .await?
-            .context("no such account")?;
+        let account = read::account_of(&tx, customer, mode).await?.context("no such account")?;
         let secret = key::create(&tx, id, (customer, account.id, mode), new, now).await?;
         tx.commit().await?;
         eprintln!(

@@ -1,11 +1,12 @@
 //! Which account is meant: by its id, or by its customer and mode.
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use clap::Args;
 use entity::{AccountId, CustomerId, Mode, account};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
+use sea_orm::ConnectionTrait;
 
 use crate::command::parse;
+use crate::ledger::read;
 
 #[derive(Debug, Args)]
 pub struct Account {
@@ -39,12 +40,14 @@ pub async fn find(
     id: Option<AccountId>,
     owner: &Owner,
 ) -> anyhow::Result<account::Model> {
-    let mut query = account::Entity::find();
-    if let Some(id) = id {
-        query = query.filter(account::Column::Id.eq(id));
-    }
-    if let (Some(customer), Some(mode)) = (owner.customer, owner.mode) {
-        query = query.filter(account::Column::CustomerId.eq(customer)).filter(account::Column::Mode.eq(mode));
-    }
-    query.one(db).await?.context("no such account")
+    let by_id = match id {
+        Some(id) => Some(read::account(db, id).await?.context("no such account")?),
+        None => None,
+    };
+    let (Some(customer), Some(mode)) = (owner.customer, owner.mode) else {
+        return by_id.context("no such account");
+    };
+    let owned = read::account_of(db, customer, mode).await?.context("no such account")?;
+    ensure!(by_id.is_none_or(|account| account.id == owned.id), "no such account");
+    Ok(owned)
 }

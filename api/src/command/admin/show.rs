@@ -5,8 +5,7 @@ use std::fmt::Write;
 use anyhow::Context;
 use clap::Args;
 use entity::{
-    AccountId, Credits, TaskId, Timestamp, attempt, clip, event, hold, hold_allocation, job, task,
-    task_request, transfer,
+    AccountId, Credits, TaskId, Timestamp, attempt, clip, event, job, task, task_request, transfer,
 };
 use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QueryOrder};
 
@@ -165,7 +164,8 @@ fn write_clip(text: &mut String, clip: &clip::Model) -> anyhow::Result<()> {
 }
 
 async fn write_money(text: &mut String, db: &DatabaseConnection, id: TaskId) -> anyhow::Result<()> {
-    if let Some(hold) = hold::Entity::find_by_id(id).one(db).await? {
+    let (hold, parts, transfers) = read::task_money(db, id).await?;
+    if let Some(hold) = hold {
         let settled = or_dash(hold.settled_at);
         writeln!(
             text,
@@ -175,14 +175,12 @@ async fn write_money(text: &mut String, db: &DatabaseConnection, id: TaskId) -> 
         let (captured, released, refunded) = (hold.captured, hold.released, hold.refunded);
         writeln!(text, "            captured {captured}, released {released}, refunded {refunded}")?;
     }
-    let parts = hold_allocation::Entity::find().filter(hold_allocation::Column::TaskId.eq(id));
-    for part in parts.order_by_asc(hold_allocation::Column::N).all(db).await? {
+    for part in parts {
         let (captured, returned, refunded) = (part.captured, part.returned, part.refunded);
         write!(text, "from grant  {} {}, captured {captured}, ", part.grant_id, part.amount)?;
         writeln!(text, "returned {returned}, refunded {refunded}")?;
     }
-    let transfers = transfer::Entity::find().filter(transfer::Column::TaskId.eq(id));
-    for transfer in transfers.order_by_asc(transfer::Column::Seq).all(db).await? {
+    for transfer in transfers {
         write_transfer(text, &transfer)?;
     }
     Ok(())

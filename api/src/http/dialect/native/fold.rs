@@ -49,7 +49,9 @@ pub struct GenerateBody {
     options: Option<BTreeMap<String, Value>>,
     /// Keys of a provider's own, allowed model by model.
     extra: Option<BTreeMap<String, Value>>,
-    /// Where to tell that the task has ended; https.
+    /// Where to tell that the task has ended; https. A POST of `{type, timestamp, data}`, signed as Standard Webhooks
+    /// says (headers `webhook-id`, `webhook-timestamp`, `webhook-signature`) and tried for some three days until it is
+    /// answered with 2xx. The operator has your account's signing secret.
     callback_url: Option<String>,
     /// Your own name for the task.
     external_task_id: Option<String>,
