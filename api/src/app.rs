@@ -137,6 +137,7 @@ pub fn read_secret(config: &Config) -> anyhow::Result<Secret> {
 }
 
 fn secret_file(path: &Path) -> anyhow::Result<String> {
+    // Only where there is none: a new secret in the place of one that can't be read would unseal the whole journal.
     match std::fs::read_to_string(path) {
         Ok(text) => return Ok(text),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
@@ -215,4 +216,20 @@ pub async fn require_current_schema(db: &Db) -> anyhow::Result<()> {
         return Ok(());
     }
     bail!("the database's schema is {} step(s) behind: run `reelmeter migrate` first", pending.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_made_once_and_one_that_cannot_be_read_is_never_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret");
+        let made = secret_file(&path).unwrap();
+        assert_eq!(secret_file(&path).unwrap(), made);
+        std::fs::write(&path, [0xff; 40]).unwrap();
+        assert!(secret_file(&path).is_err());
+        assert_eq!(std::fs::read(&path).unwrap(), [0xff; 40]);
+    }
 }

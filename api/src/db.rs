@@ -6,10 +6,14 @@
 
 use std::time::Duration;
 
+use entity::Timestamp;
+use sea_orm::sqlx::Error;
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
     RuntimeErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
+
+use crate::clock::Clock;
 
 #[derive(Clone, Debug)]
 pub struct Db {
@@ -61,6 +65,18 @@ impl Db {
     /// Whether the database answers a query.
     pub async fn ping(&self) -> Result<(), DbErr> {
         self.read.execute_unprepared("SELECT 1").await.map(|_| ())
+    }
+
+    /// The one clock of every process that shares this database: the database's own, where there may be several. A clock
+    /// that was moved moves it as well.
+    pub async fn now(&self, db: &impl ConnectionTrait, clock: &Clock) -> Result<Timestamp, DbErr> {
+        if !self.is_postgres() {
+            return Ok(clock.now());
+        }
+        let sql = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS micros";
+        let row = db.query_one_raw(Statement::from_string(self.backend(), sql)).await?;
+        let micros: i64 = row.ok_or(DbErr::RecordNotFound("the time".into()))?.try_get("", "micros")?;
+        Ok(Timestamp::from_micros(micros.saturating_add(clock.offset_micros())))
     }
 
     /// The connection for schema changes; nothing else may write outside a transaction.
@@ -170,7 +186,13 @@ pub fn fault(error: &DbErr) -> Fault {
         _ => return Fault::Statement,
     };
     let Some(database) = sqlx.as_database_error() else {
-        return Fault::Connection;
+        return match **sqlx {
+            // What was answered can't be read: the row is to blame, and it will be there the next time.
+            Error::ColumnDecode { .. } | Error::Decode(_) | Error::Encode(_) => Fault::Statement,
+            Error::ColumnNotFound(_) | Error::ColumnIndexOutOfBounds { .. } => Fault::Statement,
+            Error::TypeNotFound { .. } | Error::RowNotFound => Fault::Statement,
+            _ => Fault::Connection,
+        };
     };
     match database.code().as_deref() {
         // PostgreSQL: serialization failure, deadlock, lock timeout. SQLite: busy and locked, with their extended codes.
@@ -180,5 +202,24 @@ pub fn fault(error: &DbErr) -> Fault {
             Fault::Connection
         }
         _ => Fault::Statement,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    fn query(error: Error) -> DbErr {
+        DbErr::Query(RuntimeErr::SqlxError(Arc::new(error)))
+    }
+
+    #[test]
+    fn a_row_that_cannot_be_read_is_no_lost_connection() {
+        let unreadable = Error::ColumnDecode { index: "state".into(), source: "unknown state".into() };
+        assert_eq!(fault(&query(unreadable)), Fault::Statement);
+        assert_eq!(fault(&query(Error::PoolTimedOut)), Fault::Connection);
+        assert_eq!(fault(&query(Error::Io(std::io::ErrorKind::BrokenPipe.into()))), Fault::Connection);
     }
 }

@@ -93,6 +93,10 @@ fn any_spelling(prefix: &str, text: &str) -> Result<Uuid, IdError> {
 }
 
 fn decode(ulid: &str) -> Result<Uuid, IdError> {
+    // 26 characters have room for 130 bits; the library drops the two that are too many.
+    if !ulid.starts_with(|first| ('0'..='7').contains(&first)) {
+        return Err(IdError);
+    }
     let ulid = Ulid::from_string(ulid).map_err(|_| IdError)?;
     Ok(Uuid::from_u128(ulid.0))
 }

@@ -21,6 +21,7 @@ impl MigrationTrait for Migration {
                 JOB,
                 JOB_CLAIMABLE,
                 JOB_BY_OWNER,
+                JOB_BY_DEADLINE,
                 ATTEMPT,
                 ATTEMPT_UPSTREAM,
                 WORKER,
@@ -127,6 +128,7 @@ CREATE TABLE job (
 
 const JOB_CLAIMABLE: &str = "CREATE INDEX job_claimable ON job (provider, run_at) WHERE owner IS NULL";
 const JOB_BY_OWNER: &str = "CREATE INDEX job_owner ON job (owner) WHERE owner IS NOT NULL";
+const JOB_BY_DEADLINE: &str = "CREATE INDEX job_deadline ON job (deadline_at)";
 const JOB_VACUUM: &str =
     "ALTER TABLE job SET (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_cost_delay = 0)";
 

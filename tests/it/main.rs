@@ -1,7 +1,15 @@
 //! Every scenario, in one binary: through the front door, on a real database, real sockets and real files.
 
+mod callback;
+mod content;
+mod endpoint;
+mod errors;
 mod grants;
 mod idempotency;
+mod ledger;
+mod review;
+mod sandbox;
+mod schema;
 mod submit;
 mod tidy;
 mod worker;

@@ -18,6 +18,7 @@ on_both_engines!(
     live_and_test_credits_never_meet,
     a_binding_quote_is_honoured_once_and_only_for_its_request,
     another_customer_s_task_is_not_found,
+    one_answer_names_wrong_types_and_what_the_rules_object_to,
 );
 
 async fn the_contract_s_example_costs_twelve_credits_and_holds_them(app: TestApp) -> TestApp {
@@ -106,5 +107,15 @@ async fn another_customer_s_task_is_not_found(app: TestApp) -> TestApp {
     }
     app.post(&theirs, &format!("/api/ai/tasks/{id}/cancel"), &json!({})).await.expect(404);
     assert_eq!(app.balance(&mine).await, (json!(88), json!(12)));
+    app
+}
+
+async fn one_answer_names_wrong_types_and_what_the_rules_object_to(app: TestApp) -> TestApp {
+    let customer = app.customer(Mode::Test, 100).await;
+    let body = sora(json!({ "prompt": 5, "duration": 7, "aspectRatio": "2:1" }));
+    let refused = app.post(&customer, GENERATE, &body).await.expect(400);
+    let fields = refused["details"]["fieldErrors"].as_object().unwrap();
+    assert_eq!(fields.keys().collect::<Vec<_>>(), ["aspectRatio", "duration", "prompt"]);
+    assert_eq!(fields["prompt"], json!(["Must be text"]));
     app
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use entity::{AccountId, Timestamp};
 use futures_util::FutureExt;
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Statement};
+use sea_orm::DbErr;
 use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
@@ -224,7 +224,8 @@ impl Writer {
         let accounts: BTreeSet<AccountId> = commands.iter().map(|command| command.account()).collect();
         let tx = self.db.begin_lane().await?;
         let locked = load::lock(&tx, &accounts, patient || !self.db.is_postgres()).await?;
-        let now = self.now(&tx).await?;
+        // Read after the locks.
+        let now = self.db.now(&tx, &self.clock).await?;
         let missing = &accounts - &locked.keys().copied().collect();
         let served: Vec<&Command> = commands
             .iter()
@@ -264,17 +265,6 @@ impl Writer {
             }
         }
         Ok(answers)
-    }
-
-    /// One clock for every process: the database's, where there may be several. Read after the locks.
-    async fn now(&self, tx: &DatabaseTransaction) -> Result<Timestamp, DbErr> {
-        if !self.db.is_postgres() {
-            return Ok(self.clock.now());
-        }
-        let sql = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS micros";
-        let row = tx.query_one_raw(Statement::from_string(self.db.backend(), sql)).await?;
-        let micros: i64 = row.ok_or(DbErr::RecordNotFound("the time".into()))?.try_get("", "micros")?;
-        Ok(Timestamp::from_micros(micros.saturating_add(self.clock.offset_micros())))
     }
 }
 

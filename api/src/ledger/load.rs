@@ -181,7 +181,9 @@ async fn load_references(db: &impl ConnectionTrait, book: &mut Book, wanted: &Wa
     };
     let keys = wanted.references.iter().flat_map(pair).collect();
     let by = [transfer::Column::Kind, transfer::Column::Reference];
-    let transfers = bulk::find::<transfer::Entity>(db, &by, keys, "").await?;
+    // Said although the keys imply it: the index over references is partial, and SQLite reads the whole journal otherwise.
+    let indexed = "AND reference IS NOT NULL";
+    let transfers = bulk::find::<transfer::Entity>(db, &by, keys, indexed).await?;
     let named =
         |transfer: transfer::Model| transfer.reference.clone().map(|name| ((transfer.kind, name), transfer));
     book.references = transfers.into_iter().filter_map(named).collect();

@@ -82,6 +82,15 @@ pub enum MediaRole {
 }
 
 impl MediaRole {
+    pub const ALL: [MediaRole; 6] = [
+        MediaRole::FirstFrame,
+        MediaRole::LastFrame,
+        MediaRole::ReferenceImage,
+        MediaRole::SourceVideo,
+        MediaRole::ReferenceVideo,
+        MediaRole::Audio,
+    ];
+
     /// The field of the native dialect that gives it; errors are filed under this name.
     pub fn field(self) -> &'static str {
         match self {

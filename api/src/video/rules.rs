@@ -114,6 +114,10 @@ pub fn check(
 ) -> Result<Checked, Refused> {
     let mut errors = FieldErrors::default();
     general::check(request, &mut errors);
+    if request.model.trim().is_empty() {
+        errors.push("model", "Required");
+        return Err(Refused::Invalid(errors));
+    }
     let Some(model) = catalog.model(&request.model) else {
         errors.push("model", model::unknown(&request.model, catalog));
         return Err(Refused::UnknownModel(errors));

@@ -74,8 +74,14 @@ impl Video {
         let Some(row) = task_request::Entity::find_by_id(id).one(self.db.read()).await? else {
             return Ok(None);
         };
-        let request: GenerateRequest = serde_json::from_str(&row.request)?;
-        Ok(request.callback_url)
+        // Nobody's credits wait for a request that can't be read any more.
+        Ok(serde_json::from_str::<GenerateRequest>(&row.request).map_or_else(
+            |error| {
+                tracing::error!(task = %id, %error, "the request can't be read: nobody is told how the task ended");
+                None
+            },
+            |request| request.callback_url,
+        ))
     }
 }
 

@@ -12,7 +12,7 @@ use super::price::{Explanation, PriceError, Quote};
 use super::price_version::VersionError;
 use super::quote::{LIFETIME_SECONDS, Promise, QuoteError};
 use super::read::ReadError;
-use super::request::GenerateRequest;
+use super::request::{FieldErrors, GenerateRequest};
 use super::rules::{self, Checked};
 use super::state::State;
 use super::{Payer, Video};
@@ -137,6 +137,12 @@ impl Video {
         let token = self.quotes.sign(&promise)?;
         let Promise { credits, explanation, .. } = promise;
         Ok(Quoted { token, credits, explanation, expires_at, warnings: priced.checked.warnings })
+    }
+
+    /// Everything that the rules object to in a request; empty when they allow it.
+    pub fn objections(&self, mode: Mode, request: &GenerateRequest) -> FieldErrors {
+        let checked = rules::check(request, &self.catalog, mode, self.clock.now().seconds());
+        checked.err().map(|refused| refused.errors().clone()).unwrap_or_default()
     }
 
     async fn replay(

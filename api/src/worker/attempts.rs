@@ -63,13 +63,16 @@ fn intent(task: &task::Model, job: &job::Model, n: i64, clip: i64, now: Timestam
 }
 
 impl Context {
-    /// Writes an attempt as it is now, if the job is still ours.
-    pub async fn save(&self, attempt: &attempt::Model, fence: i64) -> Result<(), WriteError> {
+    /// Writes an attempt as it is now, if the job is still ours, and answers with the job as it is now.
+    pub async fn save(&self, attempt: &attempt::Model, fence: i64) -> Result<job::Model, WriteError> {
         let tx = self.app.db.begin().await?;
-        fenced(&tx, attempt.task_id, fence).await?;
+        let job = fenced(&tx, attempt.task_id, fence).await?;
         let result = attempt.clone().into_active_model().reset_all().update(&tx).await;
         match result {
-            Ok(_) => Ok(tx.commit().await?),
+            Ok(_) => {
+                tx.commit().await?;
+                Ok(job)
+            }
             Err(error) if matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => {
                 Err(WriteError::IdTaken)
             }

@@ -2,14 +2,13 @@
 
 use std::collections::HashMap;
 
-use entity::attempt::AttemptState;
 use entity::job::JobState;
 use entity::{TaskId, Timestamp, attempt, job, task, task_request, worker};
 use sea_orm::sea_query::Expr;
 use sea_orm::sea_query::{LockBehavior, LockType};
 use sea_orm::{
     ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, ExprTrait, FromQueryResult, IntoActiveModel,
-    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Statement, Value,
+    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Statement, UpdateMany, Value,
 };
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -22,6 +21,8 @@ use crate::provider::Provider;
 const MAX_CLAIM: usize = 256;
 /// How far into the line a claim looks for accounts that wait for their turn.
 const LOOK_AHEAD: u64 = 4_096;
+/// How long a job waits that its worker owned without following it, in seconds: what went wrong once may do so again.
+const DROPPED_PAUSE_SECONDS: i64 = 5;
 
 /// Looks for work when there is news, and every second in any case.
 pub async fn run(context: Context, stop: CancellationToken, tasks: TaskTracker) {
@@ -42,7 +43,7 @@ pub async fn run(context: Context, stop: CancellationToken, tasks: TaskTracker) 
 
 async fn look(context: &Context, stop: &CancellationToken, tasks: &TaskTracker) -> Result<(), DbErr> {
     take_over(context).await?;
-    pass_on_cancellations(context).await?;
+    look_after_mine(context).await?;
     let names: Vec<String> = context.app.providers.names().map(str::to_owned).collect();
     for name in names {
         let Some(provider) = context.app.providers.get(&name) else { continue };
@@ -55,6 +56,7 @@ async fn look(context: &Context, stop: &CancellationToken, tasks: &TaskTracker) 
             for owned in claimed {
                 let following = context.mine.follow(
                     owned.job.task_id,
+                    owned.job.fence,
                     &name,
                     usize::try_from(owned.task.clips).unwrap_or(1),
                 );
@@ -68,20 +70,23 @@ async fn look(context: &Context, stop: &CancellationToken, tasks: &TaskTracker) 
 /// A provider's slots are shared among the workers that live.
 async fn free_slots(context: &Context, provider: &dyn Provider) -> Result<usize, DbErr> {
     let alive = worker::Entity::find()
-        .filter(worker::Column::HeartbeatAt.gt(oldest_beat(context)))
+        .filter(worker::Column::HeartbeatAt.gt(oldest_beat(context).await?))
         .count(context.app.db.read())
         .await?;
     let share = provider.abilities().slots / usize::try_from(alive).unwrap_or(1).max(1);
     Ok(share.max(1).saturating_sub(context.mine.clips_at(provider.name())))
 }
 
-fn oldest_beat(context: &Context) -> Timestamp {
-    context.app.clock.now().plus_seconds(-i64::from(context.app.config.heartbeat_limit_s))
+/// By the database's clock, as every heartbeat is: the clocks of two machines may differ by more than the limit.
+async fn oldest_beat(context: &Context) -> Result<Timestamp, DbErr> {
+    let now = context.app.db.now(context.app.db.read(), &context.app.clock).await?;
+    Ok(now.plus_seconds(-i64::from(context.app.config.heartbeat_limit_s)))
 }
 
 /// Gives the jobs of workers that stopped beating free, and forgets those workers.
 async fn take_over(context: &Context) -> Result<(), DbErr> {
-    let dead = worker::Column::HeartbeatAt.lte(oldest_beat(context)).and(worker::Column::Id.ne(context.me));
+    let dead =
+        worker::Column::HeartbeatAt.lte(oldest_beat(context).await?).and(worker::Column::Id.ne(context.me));
     let dead: Vec<_> = worker::Entity::find().filter(dead).all(context.app.db.read()).await?;
     for worker in dead {
         let tx = context.app.db.begin().await?;
@@ -110,7 +115,15 @@ pub async fn give_free(context: &Context) -> Result<(), DbErr> {
 }
 
 async fn free(tx: &DatabaseTransaction, whose: impl sea_orm::sea_query::IntoCondition) -> Result<u64, DbErr> {
-    let freed = job::Entity::update_many()
+    free_with(tx, job::Entity::update_many(), whose).await
+}
+
+async fn free_with(
+    tx: &DatabaseTransaction,
+    update: UpdateMany<job::Entity>,
+    whose: impl sea_orm::sea_query::IntoCondition,
+) -> Result<u64, DbErr> {
+    let freed = update
         .col_expr(job::Column::Owner, Expr::value(Option::<uuid::Uuid>::None))
         .col_expr(job::Column::Epoch, Expr::value(Option::<i64>::None))
         .filter(whose.into_condition())
@@ -119,19 +132,51 @@ async fn free(tx: &DatabaseTransaction, whose: impl sea_orm::sea_query::IntoCond
     Ok(freed.rows_affected)
 }
 
-/// Tells the followers of this worker's jobs which of them the customer wants stopped.
-async fn pass_on_cancellations(context: &Context) -> Result<(), DbErr> {
-    if context.mine.is_empty() {
-        return Ok(());
-    }
-    let wanted = job::Entity::find()
+/// Tells the followers of this worker's jobs which of them the customer wants stopped, and gives those free that nobody
+/// follows: their claim was committed but its answer lost, or what followed them broke down.
+///
+/// Runs between claims, so a job that was just claimed is followed already.
+async fn look_after_mine(context: &Context) -> Result<(), DbErr> {
+    let owned: Vec<(TaskId, Option<Timestamp>)> = job::Entity::find()
+        .select_only()
+        .columns([job::Column::TaskId, job::Column::CancelAt])
         .filter(job::Column::Owner.eq(context.me))
-        .filter(job::Column::CancelAt.is_not_null())
+        .into_tuple()
         .all(context.app.db.read())
         .await?;
-    for job in wanted {
-        context.mine.cancel(job.task_id);
+    owned
+        .iter()
+        .filter(|(_, cancel_at)| cancel_at.is_some())
+        .for_each(|(task, _)| context.mine.cancel(*task));
+    let dropped: Vec<TaskId> =
+        owned.into_iter().map(|(task, _)| task).filter(|task| !context.mine.has(*task)).collect();
+    if dropped.is_empty() {
+        return Ok(());
     }
+    let later = context.app.clock.now().plus_seconds(DROPPED_PAUSE_SECONDS);
+    let tx = context.app.db.begin().await?;
+    let whose = job::Column::Owner.eq(context.me).and(job::Column::TaskId.is_in(dropped));
+    let update = job::Entity::update_many().col_expr(job::Column::RunAt, Expr::value(later));
+    let freed = free_with(&tx, update, whose).await?;
+    tx.commit().await?;
+    if freed > 0 {
+        tracing::error!(freed, "jobs that nobody here followed any more are given free");
+    }
+    Ok(())
+}
+
+/// Gives the jobs of workers free that nobody knows: they were taken for dead, claimed all the same, and died.
+pub async fn free_orphans(context: &Context) -> Result<(), DbErr> {
+    let known = worker::Entity::find().select_only().column(worker::Column::Id).into_query();
+    let orphaned = job::Column::Owner.ne(context.me).and(job::Column::Owner.not_in_subquery(known));
+    let found = job::Entity::find().filter(orphaned.clone()).one(context.app.db.read()).await?;
+    if found.is_none() {
+        return Ok(());
+    }
+    let tx = context.app.db.begin().await?;
+    let freed = free(&tx, orphaned).await?;
+    tx.commit().await?;
+    tracing::warn!(freed, "took over from workers that nobody knows");
     Ok(())
 }
 
@@ -239,16 +284,4 @@ async fn mark_owned(context: &Context, tx: &DatabaseTransaction, ids: &[TaskId])
 
 fn by_task<T>(rows: Vec<T>, id: impl Fn(&T) -> TaskId) -> HashMap<TaskId, T> {
     rows.into_iter().map(|row| (id(&row), row)).collect()
-}
-
-/// Whether an attempt of an earlier owner needs nothing more.
-pub fn is_over(state: AttemptState) -> bool {
-    !matches!(
-        state,
-        AttemptState::Intent
-            | AttemptState::Accepted
-            | AttemptState::Unknown
-            | AttemptState::Broken
-            | AttemptState::Absent
-    )
 }

@@ -7,7 +7,6 @@ use entity::clip::ClipState;
 use entity::job::JobState;
 use entity::{attempt, clip};
 
-use super::claim::is_over;
 use super::run::{Leave, Shared};
 use super::store::store_clip;
 use super::{jittered, pause, submission};
@@ -33,6 +32,8 @@ impl ClipEnd {
 
 /// How long a submission may take before its outcome is unknown.
 const SUBMIT_TIMEOUT: Duration = Duration::from_secs(60);
+/// Error code of an attempt that the customer wanted stopped.
+const CANCELED: &str = "canceled";
 const POLL_TIMEOUT: Duration = Duration::from_secs(30);
 /// The longest pause between tries of something that did not work.
 const MAX_BACKOFF: Duration = Duration::from_secs(30);
@@ -104,15 +105,13 @@ impl<'a> Clip<'a> {
 
     /// What an earlier owner found out already.
     fn recorded(&self) -> Option<ClipEnd> {
-        if !is_over(self.attempt.state) {
-            return None;
-        }
+        self.attempt.ended_at?;
         let stored = self.attempt.outcome.as_deref().and_then(super::store::row_from_json);
         let row = stored.unwrap_or_else(|| self.failed_row());
         Some(ClipEnd {
             row,
             attempt: self.attempt.n,
-            canceled: self.attempt.state == AttemptState::Canceled,
+            canceled: self.attempt.error_code.as_deref() == Some(CANCELED),
             late: false,
         })
     }
@@ -120,13 +119,18 @@ impl<'a> Clip<'a> {
     /// Sends the attempt, as often as it is certainly not accepted, until the deadline.
     async fn submit(&mut self) -> Result<Result<(), NotMade>, Leave> {
         for tries in 0.. {
-            if self.shared.cancel.is_cancelled() {
-                return Ok(Err(NotMade::canceled()));
-            }
             self.wait_until_trusted().await?;
+            if self.shared.stop.is_cancelled() {
+                return Err(Leave::Stopping);
+            }
             self.attempt.state = AttemptState::Intent;
             self.attempt.sends += 1;
             self.save().await?;
+            // Saving has read the job: a wish to cancel that came until then is known.
+            if self.shared.cancel.is_cancelled() {
+                self.attempt.sends -= 1;
+                return Ok(Err(NotMade::canceled()));
+            }
             match self.send().await {
                 Ok(id) => return self.accept(id).await,
                 Err(ProviderError::Rejected(failure)) => return Ok(Err(NotMade::rejected(failure))),
@@ -219,7 +223,10 @@ impl<'a> Clip<'a> {
                 Ok(Progress::Failed { failure }) => {
                     return self.failed(NotMade::failed(failure)).await;
                 }
-                Ok(Progress::Canceled) => return self.failed(NotMade::canceled()).await,
+                Ok(Progress::Canceled) if self.shared.cancel.is_cancelled() => {
+                    return self.failed(NotMade::canceled()).await;
+                }
+                Ok(Progress::Canceled) => return self.failed(NotMade::canceled_by_provider()).await,
                 Ok(Progress::Running { percent }) => {
                     self.shared.clip_is_at(percent.unwrap_or(0)).await?;
                     errors = 0;
@@ -279,7 +286,7 @@ impl<'a> Clip<'a> {
         self.shared.clip_is_made().await?;
         self.note(&end.failure);
         if end.canceled {
-            self.attempt.error_code = Some("canceled".to_owned());
+            self.attempt.error_code = Some(CANCELED.to_owned());
         }
         self.end(end.state).await?;
         Ok(ClipEnd { row: self.failed_row(), attempt: self.attempt.n, canceled: end.canceled, late: false })
@@ -341,6 +348,13 @@ impl NotMade {
     fn canceled() -> Self {
         let failure = Failure { code: FailureCode::Internal, message: "Canceled on request".into() };
         NotMade { state: AttemptState::Canceled, failure, canceled: true }
+    }
+
+    /// Without the customer's wish it is a failure like any other.
+    fn canceled_by_provider() -> Self {
+        let failure =
+            Failure { code: FailureCode::Internal, message: "The provider stopped the generation".into() };
+        NotMade { state: AttemptState::Canceled, failure, canceled: false }
     }
 
     fn failed(failure: Failure) -> Self {

@@ -3,41 +3,55 @@
 //! Standard Webhooks 1.0: the receiver checks `webhook-signature` and drops what it has seen by `webhook-id`, which is the
 //! same on every try. Only 2xx counts as taken; redirects are not followed; 410 ends it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use entity::delivery::DeliveryState;
 use entity::{Timestamp, delivery, event};
-use futures_util::future::join_all;
 use reqwest::Method;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
 };
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::{Context, pause};
 use crate::customer::endpoint;
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-const BATCH: u64 = 32;
+/// Sends under way at once.
+const MAX_SENDING: usize = 32;
 const TIMEOUT: Duration = Duration::from_secs(20);
 /// Seconds after each failed try: some three days in all.
 const SCHEDULE_SECONDS: [i64; 9] = [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400];
 /// Seconds for which a worker that took a delivery up has it for itself.
 const LEASE_SECONDS: i64 = 60;
 
-pub async fn run(context: Context, stop: CancellationToken) {
+/// Each send goes its own way: an address that hangs keeps no other waiting.
+pub async fn run(context: Context, stop: CancellationToken, tasks: TaskTracker) {
+    let room = Arc::new(Semaphore::new(MAX_SENDING));
     while pause(LOOK_EVERY, &stop).await {
-        match take(&context).await {
-            Ok(due) => drop(
-                join_all(due.into_iter().map(|(delivery, event)| deliver(&context, delivery, event))).await,
-            ),
-            Err(error) => tracing::warn!(%error, "webhooks could not be looked up"),
+        let due = take(&context, room.available_permits()).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "webhooks could not be looked up");
+            Vec::new()
+        });
+        for (delivery, event) in due {
+            let (context, room, stop) = (context.clone(), room.clone(), stop.clone());
+            tasks.spawn(async move {
+                let place = room.acquire().await;
+                tokio::select! {
+                    () = stop.cancelled() => {}
+                    () = deliver(&context, delivery, event) => {}
+                }
+                drop(place);
+            });
         }
     }
 }
 
 /// Takes up what is due, and puts it off for everybody else.
-async fn take(context: &Context) -> Result<Vec<(delivery::Model, event::Model)>, DbErr> {
+async fn take(context: &Context, most: usize) -> Result<Vec<(delivery::Model, event::Model)>, DbErr> {
     let now = context.app.clock.now();
     let due = delivery::Entity::find()
         .filter(delivery::Column::State.eq(DeliveryState::Pending))
@@ -48,7 +62,7 @@ async fn take(context: &Context) -> Result<Vec<(delivery::Model, event::Model)>,
     let tx = context.app.db.begin().await?;
     let rows = due
         .order_by_asc(delivery::Column::NextAt)
-        .limit(BATCH)
+        .limit(most as u64)
         .lock_with_behavior(
             sea_orm::sea_query::LockType::Update,
             sea_orm::sea_query::LockBehavior::SkipLocked,
@@ -58,6 +72,11 @@ async fn take(context: &Context) -> Result<Vec<(delivery::Model, event::Model)>,
     let mut taken = Vec::with_capacity(rows.len());
     for row in rows {
         let Some(event) = event::Entity::find_by_id((row.account_id, row.event_n)).one(&tx).await? else {
+            // What it was to tell is forgotten; left pending it would stand in the way of the others.
+            let mut gone = row.into_active_model();
+            gone.state = sea_orm::Set(DeliveryState::Failed);
+            gone.last_error = sea_orm::Set(Some("the event is no longer kept".to_owned()));
+            gone.update(&tx).await?;
             continue;
         };
         let mut leased = row.clone().into_active_model();

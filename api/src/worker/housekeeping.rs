@@ -6,20 +6,26 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use entity::job::JobState;
-use entity::{attempt, clip, event, job};
+use entity::{TaskId, attempt, clip, event, job};
 use futures_util::StreamExt;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait};
+use futures_util::future::join_all;
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait};
 use tokio_util::sync::CancellationToken;
 
-use super::{Context, pause};
+use super::{Context, claim, pause};
 use crate::ledger::{Command, SettledBy, audit, read};
+use crate::provider::FailureCode;
 use crate::video::settle::Ending;
 
 const EVERY: Duration = Duration::from_secs(10);
 /// Rounds between two runs of what is not urgent: an hour.
 const HOURLY: u64 = 360;
-/// A task whose worker did not expire it in time is expired from here, so many seconds later.
-const DEADLINE_GRACE_SECONDS: i64 = 30;
+/// A task whose worker did not expire it in time is expired from here, so many seconds later: a worker asks upstream once
+/// more before it does, and may be in its longest pause.
+const DEADLINE_GRACE_SECONDS: i64 = 90;
+/// A task whose clip is made but still not stored, so many seconds after the deadline, is given up: it is our loss.
+const STORING_GRACE_SECONDS: i64 = 7_200;
 const PAGE: u64 = 500;
 /// How long events can be read, in days.
 const EVENT_DAYS: i64 = 30;
@@ -31,7 +37,9 @@ const CLIPS: &str = "clips/";
 pub async fn run(context: Context, stop: CancellationToken) {
     let mut round: u64 = 0;
     while pause(EVERY, &stop).await {
+        report("orphans", claim::free_orphans(&context).await.map_err(Into::into));
         report("deadlines", expire_tasks(&context).await);
+        report("storing", give_up_storing(&context).await);
         report("grants", expire_grants(&context).await);
         if round.is_multiple_of(HOURLY) {
             let (db, now) = (&context.app.db, context.app.clock.now());
@@ -53,24 +61,52 @@ fn report(what: &str, result: anyhow::Result<()>) {
 /// Ends tasks whose time is over and whose worker did not: it died, or there never was one with room. Not while storing:
 /// the clip exists by then.
 pub async fn expire_tasks(context: &Context) -> anyhow::Result<()> {
-    let late = context.app.clock.now().plus_seconds(-DEADLINE_GRACE_SECONDS);
-    let jobs = job::Entity::find()
+    let not_storing = job::Column::State.ne(JobState::Storing);
+    end_all(context, overdue(context, not_storing, DEADLINE_GRACE_SECONDS).await?, &Ending::Expired).await;
+    Ok(())
+}
+
+/// Ends tasks whose clips nobody gets stored, so that no hold stays open for ever: the customer pays nothing.
+async fn give_up_storing(context: &Context) -> anyhow::Result<()> {
+    let tasks = overdue(context, job::Column::State.eq(JobState::Storing), STORING_GRACE_SECONDS).await?;
+    for task in &tasks {
+        tracing::error!(%task, "the task's clips are made but were not stored in time; it is given up");
+    }
+    let code = FailureCode::Storage.as_str().to_owned();
+    end_all(context, tasks, &Ending::Failed { code, message: "The clip could not be stored".into() }).await;
+    Ok(())
+}
+
+async fn overdue(context: &Context, state: Expr, grace_seconds: i64) -> Result<Vec<TaskId>, DbErr> {
+    let late = context.app.clock.now().plus_seconds(-grace_seconds);
+    job::Entity::find()
+        .select_only()
+        .column(job::Column::TaskId)
         .filter(job::Column::DeadlineAt.lt(late))
-        .filter(job::Column::State.ne(JobState::Storing))
+        .filter(state)
         .order_by_asc(job::Column::DeadlineAt)
         .limit(PAGE)
+        .into_tuple()
         .all(context.app.db.read())
-        .await?;
-    for job in jobs {
-        context.app.video.settle(job.task_id, SettledBy::Operator, Ending::Expired).await?;
-    }
-    Ok(())
+        .await
+}
+
+/// Ends every one of them that can be ended: one that can't keeps no other waiting.
+async fn end_all(context: &Context, tasks: Vec<TaskId>, ending: &Ending) {
+    let end = async |task: TaskId| {
+        if let Err(error) = context.app.video.settle(task, SettledBy::Operator, ending.clone()).await {
+            tracing::error!(%task, %error, "a task whose time is over could not be ended");
+        }
+    };
+    join_all(tasks.into_iter().map(end)).await;
 }
 
 /// The lane expires what is over whenever it touches an account; this touches the accounts that nobody else does.
 async fn expire_grants(context: &Context) -> anyhow::Result<()> {
     for account in read::overdue(context.app.db.read(), context.app.clock.now(), PAGE).await? {
-        context.app.ledger.send(Command::Expire(account)).await?;
+        if let Err(error) = context.app.ledger.send(Command::Expire(account)).await {
+            tracing::error!(%account, %error, "credits whose time is over could not be expired");
+        }
     }
     Ok(())
 }
@@ -94,8 +130,8 @@ async fn sweep_objects(context: &Context) -> anyhow::Result<()> {
                 old.push(object.key);
             }
         }
-        let wanted = wanted_keys(context, &old).await?;
-        for key in old.into_iter().filter(|key| !wanted.contains(key)) {
+        let wanted = wanted_keys(context, old.iter().filter_map(|key| task_of(key)).collect()).await?;
+        for key in old.into_iter().filter(|key| task_of(key).is_some() && !wanted.contains(key)) {
             tracing::info!(key, "an object that nobody points to is deleted");
             context.app.store.delete(&key).await?;
         }
@@ -103,19 +139,27 @@ async fn sweep_objects(context: &Context) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn wanted_keys(context: &Context, keys: &[String]) -> anyhow::Result<HashSet<String>> {
+/// The task in `clips/SHARD/TASK/…`; an object with another name is not ours to delete.
+fn task_of(key: &str) -> Option<TaskId> {
+    key.strip_prefix(CLIPS)?.split('/').nth(1)?.parse().ok().map(TaskId)
+}
+
+/// What these tasks' clips are stored under, and what their live attempts have stored already.
+///
+/// Live ones first: a task that is settled between the two looks is then found at least once.
+async fn wanted_keys(context: &Context, tasks: HashSet<TaskId>) -> anyhow::Result<HashSet<String>> {
     let db = context.app.db.read();
-    let settled = clip::Entity::find().filter(clip::Column::StorageKey.is_in(keys)).all(db).await?;
-    let mut wanted: HashSet<String> = settled.into_iter().filter_map(|clip| clip.storage_key).collect();
-    // Stored, but its task has other clips to wait for.
     let live = job::Entity::find().select_only().column(job::Column::TaskId).into_query();
     let attempts = attempt::Entity::find()
+        .filter(attempt::Column::TaskId.is_in(tasks.iter().copied()))
         .filter(attempt::Column::Outcome.is_not_null())
         .filter(attempt::Column::TaskId.in_subquery(live))
         .all(db)
         .await?;
     let stored =
         attempts.iter().filter_map(|attempt| super::store::row_from_json(attempt.outcome.as_deref()?));
-    wanted.extend(stored.filter_map(|row| row.storage_key));
+    let mut wanted: HashSet<String> = stored.filter_map(|row| row.storage_key).collect();
+    let settled = clip::Entity::find().filter(clip::Column::TaskId.is_in(tasks)).all(db).await?;
+    wanted.extend(settled.into_iter().filter_map(|clip| clip.storage_key));
     Ok(wanted)
 }

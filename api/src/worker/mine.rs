@@ -16,6 +16,7 @@ pub struct Mine {
 
 #[derive(Clone, Debug)]
 struct Followed {
+    fence: i64,
     provider: String,
     clips: usize,
     cancel: CancellationToken,
@@ -26,6 +27,7 @@ struct Followed {
 pub struct Following {
     mine: Mine,
     task: TaskId,
+    fence: i64,
     /// Set when the customer wants the task stopped.
     pub cancel: CancellationToken,
 }
@@ -35,11 +37,12 @@ impl Mine {
         Mine { followed: Arc::default(), last_beat: Arc::new(AtomicI64::new(now.micros())) }
     }
 
-    pub fn follow(&self, task: TaskId, provider: &str, clips: usize) -> Following {
+    /// Notes that a job is followed, under the fence of its claim: a job that was lost and claimed again has a newer one.
+    pub fn follow(&self, task: TaskId, fence: i64, provider: &str, clips: usize) -> Following {
         let cancel = CancellationToken::new();
-        let followed = Followed { provider: provider.to_owned(), clips, cancel: cancel.clone() };
+        let followed = Followed { fence, provider: provider.to_owned(), clips, cancel: cancel.clone() };
         self.lock().insert(task, followed);
-        Following { mine: self.clone(), task, cancel }
+        Following { mine: self.clone(), task, fence, cancel }
     }
 
     /// Clips under way at a provider.
@@ -51,8 +54,8 @@ impl Mine {
             .sum()
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.lock().is_empty()
+    pub fn has(&self, task: TaskId) -> bool {
+        self.lock().contains_key(&task)
     }
 
     pub fn cancel(&self, task: TaskId) {
@@ -76,6 +79,27 @@ impl Mine {
 
 impl Drop for Following {
     fn drop(&mut self) {
-        self.mine.lock().remove(&self.task);
+        let mut followed = self.mine.lock();
+        if followed.get(&self.task).is_some_and(|entry| entry.fence == self.fence) {
+            followed.remove(&self.task);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_lost_a_job_takes_nothing_from_who_claimed_it_again() {
+        let mine = Mine::new(Timestamp::from_micros(0));
+        let task = TaskId(uuid::Uuid::nil());
+        let lost = mine.follow(task, 1, "kie", 1);
+        let again = mine.follow(task, 2, "kie", 1);
+        drop(lost);
+        mine.cancel(task);
+        assert!(mine.has(task) && mine.clips_at("kie") == 1 && again.cancel.is_cancelled());
+        drop(again);
+        assert!(!mine.has(task));
     }
 }

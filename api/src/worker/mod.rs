@@ -61,7 +61,7 @@ impl Worker {
         worker.spawn(claim::run);
         worker.spawn(|context, stop, _| context.beat(stop));
         worker.spawn(|context, stop, _| housekeeping::run(context, stop));
-        worker.spawn(|context, stop, _| deliver::run(context, stop));
+        worker.spawn(deliver::run);
         Ok(worker)
     }
 
@@ -90,15 +90,15 @@ impl Worker {
 
 impl Context {
     async fn register(&self) -> Result<(), DbErr> {
-        let now = self.app.clock.now();
         let tx = self.app.db.begin().await?;
-        let row =
-            entity::worker::Model { id: self.me, epoch: self.epoch, started_at: now, heartbeat_at: now };
-        row.into_active_model().insert(&tx).await?;
         // One server a file: whatever is owned there belonged to a process that is gone.
         if !self.app.db.is_postgres() {
             claim::free_all(&tx).await?;
         }
+        let now = self.app.db.now(&tx, &self.app.clock).await?;
+        let row =
+            entity::worker::Model { id: self.me, epoch: self.epoch, started_at: now, heartbeat_at: now };
+        row.into_active_model().insert(&tx).await?;
         tx.commit().await
     }
 
@@ -114,15 +114,16 @@ impl Context {
     }
 
     async fn beat_once(&self) -> Result<entity::Timestamp, DbErr> {
-        let now = self.app.clock.now();
+        let begun = self.app.clock.now();
         let tx = self.app.db.begin().await?;
+        let now = self.app.db.now(&tx, &self.app.clock).await?;
         // Inserted again if others took this worker for dead: its jobs are theirs now, but it can claim new ones.
         let row =
             entity::worker::Model { id: self.me, epoch: self.epoch, started_at: now, heartbeat_at: now };
         let beat = OnConflict::column(Column::Id).update_column(Column::HeartbeatAt).to_owned();
         Entity::insert(row.into_active_model()).on_conflict(beat).exec_without_returning(&tx).await?;
         tx.commit().await?;
-        Ok(now)
+        Ok(begun)
     }
 
     /// Whether others may still believe that this worker lives. Checked right before something is sent: a worker that slept

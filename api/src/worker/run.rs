@@ -58,6 +58,7 @@ pub enum Leave {
 
 /// How long a settlement that found the ledger unavailable waits before it is tried again.
 const SETTLE_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_SETTLE_PAUSE: Duration = Duration::from_secs(10);
 
 /// Follows a job to its end, or until it is no longer ours.
 pub async fn follow(
@@ -107,7 +108,7 @@ impl Shared {
             .collect();
         match ends {
             Ok(ends) if ends.iter().any(|end| end.late) && !ends.iter().any(ClipEnd::is_delivered) => {
-                self.settle(SettledBy::Operator, Ending::Expired).await;
+                self.settle(self.by(&ends), Ending::Expired).await;
             }
             Ok(ends) => self.settle(self.by(&ends), self.ending(ends)).await,
             Err(Leave::Lost) => tracing::info!("the job is no longer this worker's"),
@@ -131,6 +132,7 @@ impl Shared {
 
     /// Settles, however long the ledger is away: the work is done and nobody else would end it.
     async fn settle(&self, by: SettledBy, ending: Ending) {
+        let mut wait = SETTLE_PAUSE;
         loop {
             match self.context.app.video.settle(self.task.id, by, ending.clone()).await {
                 Ok(Done::Settled { state, captured, released, fresh }) => {
@@ -138,7 +140,7 @@ impl Shared {
                     return;
                 }
                 Ok(done) => {
-                    tracing::warn!(?done, "the settlement had no effect");
+                    tracing::error!(?done, "the settlement had no effect");
                     return;
                 }
                 Err(SettleError::NoTask | SettleError::Stored(_)) => {
@@ -147,9 +149,10 @@ impl Shared {
                 }
                 Err(error) => tracing::warn!(%error, "the settlement is tried again"),
             }
-            if !pause(SETTLE_PAUSE, &self.stop).await {
+            if !pause(wait, &self.stop).await {
                 return;
             }
+            wait = (wait * 2).min(LONGEST_SETTLE_PAUSE);
         }
     }
 
@@ -183,7 +186,12 @@ impl Shared {
     pub async fn save(&self, attempt: &attempt::Model) -> Result<bool, Leave> {
         loop {
             match self.context.save(attempt, self.job.fence).await {
-                Ok(()) => return Ok(true),
+                Ok(job) => {
+                    if job.cancel_at.is_some() {
+                        self.cancel.cancel();
+                    }
+                    return Ok(true);
+                }
                 Err(WriteError::IdTaken) => return Ok(false),
                 Err(error) => self.after(error).await?,
             }

@@ -15,9 +15,12 @@ use super::run::{Leave, Shared};
 use crate::media::{Probe, Stored, clip_key, digest_file, probe_file, spool};
 use crate::provider::{ClipSource, Failure, FailureCode, RemoteClip};
 
-/// Tries of one clip; after them it counts as failed and is not charged.
+/// Tries of a clip that can't be fetched or is no video; after them it counts as failed and is not charged.
 const TRIES: u32 = 5;
+/// Tries while our own storage does not take it, a quarter of an hour in all: the clip is made and paid for upstream.
+const STORAGE_TRIES: u32 = 20;
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// The largest clip that is fetched, in bytes.
 const MAX_BYTES: u64 = 4 * 1024 * 1024 * 1024;
 
@@ -27,43 +30,54 @@ pub async fn store_clip(
     attempt: &attempt::Model,
     remote: &RemoteClip,
 ) -> Result<Result<clip::Model, Failure>, Leave> {
-    let mut failure = unreachable_clip();
-    for tries in 0..TRIES {
-        match try_store(shared, attempt, remote).await {
+    let mut tries = 0;
+    loop {
+        let fault = match try_store(shared, attempt, remote).await {
             Ok(row) => return Ok(Ok(row)),
-            Err(StoreFault::NoVideo(reason)) => {
-                tracing::warn!(reason, "the provider delivered something that is no video");
-                failure = Failure {
-                    code: FailureCode::InvalidClip,
-                    message: "The provider delivered no playable video".into(),
-                };
-            }
-            Err(StoreFault::Storage(reason)) => {
-                tracing::warn!(reason, tries, "a clip could not be stored");
-                failure =
-                    Failure { code: FailureCode::Storage, message: "The clip could not be stored".into() };
-            }
-            Err(StoreFault::Fetch(reason)) => {
-                tracing::warn!(reason, tries, "a clip could not be fetched");
-                failure = unreachable_clip();
-            }
+            Err(fault) => fault,
+        };
+        tries += 1;
+        tracing::warn!(tries, %fault, "a clip is not stored yet");
+        if tries >= fault.most_tries() {
+            let failure = Failure::from(fault);
+            tracing::error!(code = failure.code.as_str(), "a clip that the provider delivered is given up");
+            return Ok(Err(failure));
         }
-        if !pause(FIRST_PAUSE * 2u32.pow(tries), &shared.stop).await {
+        let wait = FIRST_PAUSE.saturating_mul(1 << (tries - 1).min(10)).min(LONGEST_PAUSE);
+        if !pause(wait, &shared.stop).await {
             return Err(Leave::Stopping);
         }
     }
-    tracing::error!(code = failure.code.as_str(), "a clip that the provider delivered is given up");
-    Ok(Err(failure))
 }
 
-fn unreachable_clip() -> Failure {
-    Failure { code: FailureCode::Empty, message: "The provider's clip could not be fetched".into() }
-}
-
+#[derive(Debug, thiserror::Error)]
 enum StoreFault {
+    #[error("it could not be fetched: {0}")]
     Fetch(String),
+    #[error("it is no video: {0}")]
     NoVideo(String),
+    #[error("our storage did not take it: {0}")]
     Storage(String),
+}
+
+impl StoreFault {
+    fn most_tries(&self) -> u32 {
+        match self {
+            StoreFault::Fetch(_) | StoreFault::NoVideo(_) => TRIES,
+            StoreFault::Storage(_) => STORAGE_TRIES,
+        }
+    }
+}
+
+impl From<StoreFault> for Failure {
+    fn from(fault: StoreFault) -> Failure {
+        let (code, message) = match fault {
+            StoreFault::Fetch(_) => (FailureCode::Empty, "The provider's clip could not be fetched"),
+            StoreFault::NoVideo(_) => (FailureCode::InvalidClip, "The provider delivered no playable video"),
+            StoreFault::Storage(_) => (FailureCode::Storage, "The clip could not be stored"),
+        };
+        Failure { code, message: message.into() }
+    }
 }
 
 async fn try_store(
@@ -72,19 +86,38 @@ async fn try_store(
     remote: &RemoteClip,
 ) -> Result<clip::Model, StoreFault> {
     let (path, stored) = fetch(shared, attempt, &remote.source).await?;
-    let probe = look_at(path.clone()).await?;
+    let kept = keep(shared, attempt, &path, &stored).await;
+    // What was fetched can be fetched again; the only copy of what was made here stays until it is kept.
+    if kept.is_ok() || matches!(remote.source, ClipSource::Url(_)) {
+        discard(&path).await;
+    }
+    kept
+}
+
+async fn keep(
+    shared: &Shared,
+    attempt: &attempt::Model,
+    path: &Path,
+    stored: &Stored,
+) -> Result<clip::Model, StoreFault> {
+    let probe = look_at(path.to_owned()).await?;
     let index = u32::try_from(attempt.clip_from).unwrap_or(0);
     let n = u32::try_from(attempt.n).unwrap_or(0);
     let key = clip_key(attempt.task_id.0, index, n, &stored.sha256);
-    let copied = shared.context.app.store.put_file(&key, &path).await;
+    let copied = shared.context.app.store.put_file(&key, path).await;
     let copied = copied.map_err(|error| StoreFault::Storage(error.to_string()))?;
     if copied.sha256 != stored.sha256 {
         return Err(StoreFault::Fetch("the file changed while it was stored".into()));
     }
-    if let Err(error) = tokio::fs::remove_file(&path).await {
-        tracing::debug!(%error, "a fetched clip stays in the scratch folder");
+    Ok(row(attempt, key, stored, &probe))
+}
+
+async fn discard(path: &Path) {
+    if let Err(error) = tokio::fs::remove_file(path).await
+        && error.kind() != std::io::ErrorKind::NotFound
+    {
+        tracing::warn!(%error, path = %path.display(), "a file stays in the scratch folder");
     }
-    Ok(row(attempt, key, &stored, &probe))
 }
 
 async fn fetch(
@@ -98,10 +131,20 @@ async fn fetch(
             Ok((path.clone(), stored))
         }
         ClipSource::Url(url) => {
-            let name = format!("{}-{}.fetched", attempt.task_id, attempt.n);
-            let path = shared.context.app.config.data_dir.join("scratch").join(name);
-            let stored = download(shared, url, &path).await.map_err(StoreFault::Fetch)?;
-            Ok((path, stored))
+            let scratch = shared.context.app.config.data_dir.join("scratch");
+            tokio::fs::create_dir_all(&scratch)
+                .await
+                .map_err(|error| StoreFault::Storage(error.to_string()))?;
+            let name = format!("{}-{}-{}.fetched", attempt.task_id, attempt.n, shared.job.fence);
+            let path = scratch.join(name);
+            match download(shared, url, &path).await {
+                Ok(stored) => Ok((path, stored)),
+                Err(reason) => {
+                    // A part of a file in the way would fail every later try.
+                    discard(&path).await;
+                    Err(StoreFault::Fetch(reason))
+                }
+            }
         }
     }
 }

@@ -64,13 +64,13 @@ fn recorded(book: &Book, task: TaskId) -> Result<Done, Refusal> {
 }
 
 /// A worker's word counts while its fence does. Its failure counts only if it knows of the newest attempt and no other may
-/// still deliver; a success always does.
+/// still deliver; a success always does, and so does the deadline.
 fn may_end(book: &Book, settle: &Settle, job: &job::Model) -> bool {
     let SettledBy::Worker { fence, attempt } = settle.by else { return true };
     if job.fence != fence {
         return false;
     }
-    if matches!(settle.outcome, Outcome::Delivered { .. }) {
+    if matches!(settle.outcome, Outcome::Delivered { .. } | Outcome::Expired) {
         return true;
     }
     let newest =
@@ -91,12 +91,13 @@ fn has_live_attempt(book: &Book, task: TaskId, except: Option<i64>) -> bool {
     attempts.iter().any(|attempt| is_live(attempt) && Some(attempt.n) != except)
 }
 
-/// Whether an attempt may still deliver something.
+/// Whether an attempt may still deliver something. One whose worker gave it up for broken has ended and does not.
 fn is_live(attempt: &attempt::Model) -> bool {
-    matches!(
+    let open = matches!(
         attempt.state,
         AttemptState::Intent | AttemptState::Accepted | AttemptState::Unknown | AttemptState::Broken
-    )
+    );
+    open && attempt.ended_at.is_none()
 }
 
 fn end(book: &mut Book, settle: &Settle, context: &Context) -> Result<Done, Refusal> {

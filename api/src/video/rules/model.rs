@@ -12,9 +12,6 @@ const COMPARED_MAX_CHARS: usize = 100;
 const SUGGESTIONS_MAX: usize = 3;
 
 pub fn unknown(name: &str, catalog: &Catalog) -> String {
-    if name.trim().is_empty() {
-        return "Required".to_owned();
-    }
     if let Some(base) = without_group(name) {
         return with_group(base, catalog);
     }

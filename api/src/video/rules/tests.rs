@@ -203,10 +203,19 @@ fn the_effective_request_reads_back_and_is_priced_as_it_is_made() {
 }
 
 #[test]
+fn a_model_is_required() {
+    for name in ["", " "] {
+        let request = GenerateRequest { model: name.into(), ..text() };
+        let Err(Refused::Invalid(errors)) = check_at(&request, Mode::Live, EARLY) else {
+            panic!("{name:?} is accepted");
+        };
+        assert_eq!(errors.of("model"), ["Required"]);
+    }
+}
+
+#[test]
 fn a_model_must_be_one_of_the_catalog() {
     for (name, message) in [
-        ("", "Required"),
-        (" ", "Required"),
         ("walkr-2", "Unknown model. Did you mean walker-2?"),
         ("Plain", "Unknown model. Did you mean plain?"),
         ("mover1", "Unknown model. Did you mean mover, movers?"),

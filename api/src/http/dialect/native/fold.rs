@@ -33,6 +33,10 @@ pub struct GenerateBody {
     reference_image_urls: Option<Vec<String>>,
     /// The video to change or to extend.
     input_video_urls: Option<Vec<String>>,
+    /// Videos of what should appear or how it should move.
+    reference_video_urls: Option<Vec<String>>,
+    /// Sound to go by.
+    input_audio_urls: Option<Vec<String>>,
     /// Seconds of one clip; the model says which are allowed. Also taken as text.
     duration: Option<u32>,
     /// Such as `720p` or `1080p`.
@@ -68,13 +72,24 @@ pub struct Folded {
     pub warnings: Vec<String>,
 }
 
+/// What was wrong with a body's types, and what could be read of it all the same.
+#[derive(Debug)]
+pub struct Misread {
+    pub errors: FieldErrors,
+    pub request: Box<GenerateRequest>,
+}
+
 /// Reads a body; fills in no defaults.
-pub fn fold(mut body: Fields, idempotency_key: Option<String>) -> Result<Folded, FieldErrors> {
+pub fn fold(mut body: Fields, idempotency_key: Option<String>) -> Result<Folded, Misread> {
     let quote_id = body.text("quoteId");
     let request = request(&mut body);
-    let warnings = body.finish()?.into_iter().collect();
-    let submission = Submission { request, dialect: DIALECT, idempotency_key, quote_id };
-    Ok(Folded { submission, warnings })
+    match body.finish() {
+        Ok(warning) => {
+            let submission = Submission { request, dialect: DIALECT, idempotency_key, quote_id };
+            Ok(Folded { submission, warnings: warning.into_iter().collect() })
+        }
+        Err(errors) => Err(Misread { errors, request: Box::new(request) }),
+    }
 }
 
 fn request(body: &mut Fields) -> GenerateRequest {
@@ -105,9 +120,7 @@ fn input_modes() -> String {
 
 fn media(body: &mut Fields) -> Vec<Media> {
     let mut media = Vec::new();
-    for role in
-        [MediaRole::FirstFrame, MediaRole::LastFrame, MediaRole::ReferenceImage, MediaRole::SourceVideo]
-    {
+    for role in MediaRole::ALL {
         let urls = match role {
             MediaRole::LastFrame => body.text(role.field()).into_iter().collect(),
             _ => body.texts(role.field()),
@@ -125,7 +138,7 @@ mod tests {
     use serde_json::{Map, json};
 
     fn folded(body: Value) -> Result<Folded, FieldErrors> {
-        fold(Fields::parse(body.to_string().as_bytes()).unwrap(), None)
+        fold(Fields::parse(body.to_string().as_bytes()).unwrap(), None).map_err(|misread| misread.errors)
     }
 
     #[test]

@@ -8,7 +8,7 @@ use poem_openapi::payload::{Json, Response};
 use poem_openapi::types::Any;
 use poem_openapi::{Object, OpenApi};
 
-use super::fold::{Folded, GenerateBody, fold};
+use super::fold::{Folded, GenerateBody, Misread, fold};
 use super::view::status_number;
 use crate::app::App;
 use crate::http::Tag;
@@ -147,7 +147,8 @@ impl Generate {
         key: IdempotencyKey,
         body: JsonObject<GenerateBody>,
     ) -> Result<Response<Json<Submitted>>, ApiError> {
-        let Folded { submission, warnings } = fold(body.fields, key.0)?;
+        let Folded { submission, warnings } =
+            fold(body.fields, key.0).map_err(|misread| everything(&app, &caller, misread))?;
         let keyed = submission.idempotency_key.is_some();
         let model = submission.request.model.clone();
         let accepted = app.video.submit(&caller.payer(), submission).await;
@@ -168,7 +169,8 @@ impl Generate {
         caller: Caller<VideosWrite>,
         body: JsonObject<GenerateBody>,
     ) -> Result<Response<Json<QuoteAnswer>>, ApiError> {
-        let Folded { submission, mut warnings } = fold(body.fields, None)?;
+        let Folded { submission, mut warnings } =
+            fold(body.fields, None).map_err(|misread| everything(&app, &caller, misread))?;
         let model = submission.request.model.clone();
         let quoted = app.video.quote(&caller.payer(), submission).await?;
         let Quoted { token, credits, explanation, expires_at, warnings: more } = quoted;
@@ -182,6 +184,16 @@ impl Generate {
         };
         Ok(with_lifecycle(Response::new(Json(answer)), &app, &model))
     }
+}
+
+/// A body whose types are wrong is held to the rules as well, so that one answer names everything. What could not be read is
+/// not asked for again.
+fn everything(app: &App, caller: &Caller<VideosWrite>, misread: Misread) -> ApiError {
+    let Misread { mut errors, request } = misread;
+    let mut more = app.video.objections(caller.mode, &request);
+    more.fields.retain(|field, _| errors.of(field).is_empty());
+    errors.merge(more);
+    errors.into()
 }
 
 fn submitted(accepted: Accepted, mut warnings: Vec<String>) -> Response<Json<Submitted>> {

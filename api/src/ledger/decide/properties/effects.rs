@@ -175,13 +175,15 @@ fn spent(book: &Book, key: Option<&api_key::Model>, window: CapWindow, now: Time
     book.holds.values().filter(ours).filter(current).map(cost).sum()
 }
 
-/// Whose word ends a task: an operator's, and the owner's if it delivered, or if nothing else can deliver any more.
+/// Whose word ends a task: an operator's, and the owner's if it delivered, if the time is over, or if nothing else can
+/// deliver any more.
 fn may_end(book: &Book, settle: &Settle) -> bool {
     let SettledBy::Worker { fence, attempt } = settle.by else { return true };
     let attempts = book.attempts.get(&settle.task).map(Vec::as_slice).unwrap_or_default();
     let others = || attempts.iter().filter(|other| Some(other.n) != attempt);
     let last = attempts.last().map(|newest| newest.n) == attempt && !others().any(is_alive);
-    book.jobs[&settle.task].fence == fence && (matches!(settle.outcome, Outcome::Delivered { .. }) || last)
+    let whatever_lives = matches!(settle.outcome, Outcome::Delivered { .. } | Outcome::Expired);
+    book.jobs[&settle.task].fence == fence && (whatever_lives || last)
 }
 
 /// What our failure gives back can be spent for a while even if its grant has ended meanwhile; a customer's own
