@@ -21,6 +21,8 @@ on_both_engines!(
     errors_of_polls_are_not_failures_of_the_task,
     a_queued_task_is_canceled_at_once,
     a_running_task_is_canceled_when_the_provider_honours_it,
+    a_task_whose_submission_is_being_looked_for_is_canceled_once_it_is_found,
+    a_task_that_is_being_stored_completes_though_it_was_canceled,
     a_canceled_task_that_was_done_already_stays_charged,
     a_task_that_is_not_done_in_time_expires_and_gives_everything_back,
     a_restart_in_the_middle_goes_on_with_the_same_submission,
@@ -187,6 +189,33 @@ async fn a_running_task_is_canceled_when_the_provider_honours_it(app: TestApp) -
     let task = app.finished(&customer, &id).await;
     assert_eq!((&task["state"], &task["creditsUsed"]), (&json!("canceled"), &json!(0)));
     assert_eq!(app.balance(&customer).await, (json!(100), json!(0)));
+    app
+}
+
+async fn a_task_whose_submission_is_being_looked_for_is_canceled_once_it_is_found(app: TestApp) -> TestApp {
+    let app = app.with_worker().await;
+    app.fake.on_submit([Step::LoseAnswer]);
+    app.fake.on_find([Step::Unsure, Step::Unsure]);
+    app.fake.on_poll(std::iter::repeat_n(Step::Running(50), 100_000));
+    let customer = app.customer(Mode::Live, 100).await;
+    let id = app.generate(&customer, &wan(json!({}))).await;
+    app.wait_for(&customer, &id, &["reconciling"]).await;
+    app.post(&customer, &format!("/api/ai/tasks/{id}/cancel"), &json!({})).await.expect(202);
+    assert_eq!(app.finished(&customer, &id).await["state"], json!("canceled"));
+    assert_eq!((app.fake.submissions().len(), app.balance(&customer).await.0), (1, json!(100)));
+    app
+}
+
+async fn a_task_that_is_being_stored_completes_though_it_was_canceled(app: TestApp) -> TestApp {
+    let app = app.with_worker().await;
+    app.fake.on_poll([Step::DeliverLater]);
+    let customer = app.customer(Mode::Live, 100).await;
+    let id = app.generate(&customer, &wan(json!({}))).await;
+    app.wait_for(&customer, &id, &["storing"]).await;
+    app.post(&customer, &format!("/api/ai/tasks/{id}/cancel"), &json!({})).await.expect(202);
+    app.fake.bring();
+    let task = app.finished(&customer, &id).await;
+    assert_eq!((&task["state"], &task["creditsUsed"]), (&json!("completed"), &json!(30)));
     app
 }
 

@@ -30,6 +30,10 @@ pub enum Step {
     Deliver(u32),
     /// Poll: delivered something that is no video.
     DeliverGarbage,
+    /// Poll: delivered, but the file is not there before [`Fake::bring`].
+    DeliverLater,
+    /// Find: nobody knows.
+    Unsure,
     /// Poll: no answer until [`Fake::go_on`].
     Wait,
 }
@@ -47,6 +51,8 @@ pub struct Fake {
 struct State {
     submits: VecDeque<Step>,
     polls: VecDeque<Step>,
+    finds: VecDeque<Step>,
+    later: Option<PathBuf>,
     /// Submit keys that were accepted, with how often each was sent.
     accepted: BTreeMap<String, u32>,
     canceled: HashMap<String, bool>,
@@ -74,6 +80,17 @@ impl Fake {
     /// What the next polls meet with.
     pub fn on_poll(&self, steps: impl IntoIterator<Item = Step>) {
         self.lock().polls.extend(steps);
+    }
+
+    /// What the next look-ups of a lost submission meet with.
+    pub fn on_find(&self, steps: impl IntoIterator<Item = Step>) {
+        self.lock().finds.extend(steps);
+    }
+
+    /// Brings the file that was delivered without being there.
+    pub fn bring(&self) {
+        let path = self.lock().later.take().expect("something was delivered that is not there");
+        std::fs::write(path, tiny_mp4(5)).expect("the scratch folder can be written");
     }
 
     /// Lets a poll that waits answer that the work goes on.
@@ -158,6 +175,16 @@ impl Provider for FakeProvider {
             Some(Step::Unavailable) => Err(ProviderError::Unavailable { retry_after_ms: Some(10) }),
             Some(Step::Running(percent)) => Ok(Progress::Running { percent: Some(percent) }),
             Some(Step::Fail(code)) => Ok(Progress::Failed { failure: failure(code) }),
+            Some(Step::DeliverLater) => {
+                let delivered = self.0.deliver(submission, tiny_mp4(5), 5);
+                if let Progress::Succeeded { clips, .. } = &delivered
+                    && let ClipSource::File(path) = &clips[0].source
+                {
+                    std::fs::remove_file(path).expect("it was just written");
+                    self.0.lock().later = Some(path.clone());
+                }
+                Ok(delivered)
+            }
             Some(Step::DeliverGarbage) => Ok(self.0.deliver(submission, b"<html>502</html>".to_vec(), 5)),
             Some(Step::Deliver(seconds)) => Ok(self.0.deliver(submission, tiny_mp4(seconds), seconds)),
             _ => Ok(self.0.deliver(submission, tiny_mp4(submission.duration_s), submission.duration_s)),
@@ -170,7 +197,11 @@ impl Provider for FakeProvider {
     }
 
     async fn find(&self, submission: &Submission) -> Result<Found, ProviderError> {
-        match self.0.lock().accepted.contains_key(&submission.submit_key) {
+        let mut state = self.0.lock();
+        if let Some(Step::Unsure) = state.finds.pop_front() {
+            return Ok(Found::Unsure);
+        }
+        match state.accepted.contains_key(&submission.submit_key) {
             true => Ok(Found::Accepted(UpstreamId(format!("up-{}", submission.submit_key)))),
             false => Ok(Found::Absent),
         }

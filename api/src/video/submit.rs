@@ -103,6 +103,7 @@ impl Video {
         match self.ledger.send(Command::Accept(Box::new(accept))).await {
             Ok(Done::Accepted { task, replayed: true }) => self.replayed(payer.account, task).await,
             Ok(Done::Accepted { task, replayed }) => {
+                tracing::debug!(%task, credits = %credits_used, "accepted");
                 Ok(Accepted { task, replayed, state: State::Queued, credits_used, warnings })
             }
             Ok(_) => Err(SubmitError::Refused(Refusal::Internal)),
