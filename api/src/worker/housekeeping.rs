@@ -14,6 +14,7 @@ use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySel
 use tokio_util::sync::CancellationToken;
 
 use super::{Context, claim, pause};
+use crate::ledger::check::{Scope, check};
 use crate::ledger::{Command, SettledBy, audit, read};
 use crate::provider::FailureCode;
 use crate::video::settle::Ending;
@@ -43,6 +44,7 @@ pub async fn run(context: Context, stop: CancellationToken) {
         report("grants", expire_grants(&context).await);
         if round.is_multiple_of(HOURLY) {
             let (db, now) = (&context.app.db, context.app.clock.now());
+            report("check", check_books(&context).await);
             report("audit root", audit::write_root(db, now).await.map_err(Into::into));
             report("book deltas", audit::compact_deltas(db, now).await.map_err(Into::into));
             report("events", forget_events(&context).await);
@@ -107,6 +109,16 @@ async fn expire_grants(context: &Context) -> anyhow::Result<()> {
         if let Err(error) = context.app.ledger.send(Command::Expire(account)).await {
             tracing::error!(%account, %error, "credits whose time is over could not be expired");
         }
+    }
+    Ok(())
+}
+
+/// Proves the accounts that moved since the last time; the whole book is for `reelmeter admin check`.
+async fn check_books(context: &Context) -> anyhow::Result<()> {
+    let since = context.app.clock.now().plus_seconds(-2 * 3_600);
+    let checked = check(&context.app.db, &context.app.chain, Scope::Changed { since }).await?;
+    for violation in &checked.violations {
+        tracing::error!(%violation, "the books do not balance");
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use crate::app::App;
 use crate::command::first_run::demo_file;
 use crate::customer::people;
 
-const EXAMPLE: &str = r#"{"model":"kling-3.0/video","inputMode":"text_to_video","prompt":"A slow cinematic dolly around a ceramic coffee cup on a kitchen island, morning light, 35mm film","aspectRatio":"16:9","duration":5}"#;
+const EXAMPLE: &str = r#"{"model":"kling-3.0/video","inputMode":"text_to_video","prompt":"A slow cinematic dolly around a ceramic coffee cup on a kitchen island, morning light, 35mm film","aspectRatio":"16:9","resolution":"720p","duration":5}"#;
 
 pub async fn banner(app: &App) -> anyhow::Result<String> {
     let config = &app.config;
