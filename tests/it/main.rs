@@ -7,6 +7,7 @@ mod errors;
 mod grants;
 mod idempotency;
 mod ledger;
+mod program;
 mod review;
 mod sandbox;
 mod schema;

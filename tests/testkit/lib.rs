@@ -8,7 +8,7 @@ mod server;
 
 pub use database::Engine;
 pub use fake::{Fake, FakeProvider, Step};
-pub use server::{Answer, Customer, TestApp, run};
+pub use server::{Answer, Customer, TestApp, client, run};
 
 /// Makes two tests of each scenario, one an engine. A scenario is an `async fn name(app: TestApp) -> TestApp`.
 #[macro_export]

@@ -77,8 +77,7 @@ impl TestApp {
         publish_prices(&db, &config, &clock).await;
         db.close().await.expect("the database closes");
         let (app, lane, server, url) = boot(&database, folder.path(), clock.clone(), &fake).await;
-        let client =
-            reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().expect("a client");
+        let client = client();
         TestApp { app, url, client, fake, folder, database, clock, lane: Some(lane), worker: None, server }
     }
 
@@ -244,6 +243,13 @@ impl Answer {
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
+}
+
+/// An HTTP client that follows no redirects.
+pub fn client() -> reqwest::Client {
+    // Refused when the program has installed one in this process already, which is just as well.
+    let _installed = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().expect("a client")
 }
 
 fn config(database: &TestDatabase, folder: &std::path::Path) -> Config {

@@ -63,9 +63,15 @@ impl PriceVersions {
         if self.is_stale(now) {
             self.refresh(now).await?;
         }
-        let id = self
-            .cached(|cache| cache.activations.iter().rev().find(|(from, _)| *from <= now).map(|(_, id)| *id));
-        self.version(id.ok_or(VersionError::NoneActive)?).await
+        if self.activated(now).is_none() {
+            // The first book of a database sells from the moment it is published, not from the next look.
+            self.refresh(now).await?;
+        }
+        self.version(self.activated(now).ok_or(VersionError::NoneActive)?).await
+    }
+
+    fn activated(&self, now: Timestamp) -> Option<i64> {
+        self.cached(|cache| cache.activations.iter().rev().find(|(from, _)| *from <= now).map(|(_, id)| *id))
     }
 
     /// A version by its number.
@@ -166,4 +172,25 @@ async fn insert_version(
     };
     row.into_active_model().insert(tx).await?;
     Ok(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use migration::{Migrator, MigratorTrait};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_published_into_an_empty_database_sells_at_once_also_where_nothing_was_found_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::connect(&format!("sqlite:{}", folder.path().join("test.db").display())).await.unwrap();
+        Migrator::up(db.schema(), None).await.unwrap();
+        let (versions, now) = (PriceVersions::new(db.clone()), Timestamp::from_seconds(1_800_000_000));
+        assert!(matches!(versions.active(now).await, Err(VersionError::NoneActive)));
+        let book = PriceBook::parse("credit_usd = \"0.05\"\nstep = 1\nprice = []\n").unwrap();
+        let tx = db.begin().await.unwrap();
+        publish(&tx, &book, "test", now).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(versions.active(now).await.unwrap().id, 1);
+    }
 }
