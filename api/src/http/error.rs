@@ -73,6 +73,8 @@ pub enum ApiError {
     QuoteUsed,
     #[error("nobody serves {0} right now")]
     ModelUnavailable(String),
+    #[error("too many requests of this account are waiting")]
+    TooManyRequests,
     #[error("the ledger's queue is full")]
     Busy,
     #[error("unavailable: {0:#}")]
@@ -147,6 +149,7 @@ impl ApiError {
             Self::QuoteMismatch => (S::UNPROCESSABLE_ENTITY, "quote_mismatch", "Quote mismatch"),
             Self::QuoteUsed => (S::UNPROCESSABLE_ENTITY, "quote_used", "Quote used"),
             Self::ModelUnavailable(_) => (S::SERVICE_UNAVAILABLE, "model_unavailable", "Model unavailable"),
+            Self::TooManyRequests => (S::TOO_MANY_REQUESTS, "too_many_requests", "Too many requests"),
             Self::Busy => (S::SERVICE_UNAVAILABLE, "busy", "Busy"),
             Self::Unavailable(_) => (S::SERVICE_UNAVAILABLE, "unavailable", "Service unavailable"),
             Self::OutcomeUnknown { .. } => (S::SERVICE_UNAVAILABLE, "outcome_unknown", "Outcome unknown"),
@@ -159,7 +162,8 @@ impl ApiError {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::OutcomeUnknown { keyed } => *keyed,
-            Self::Busy
+            Self::TooManyRequests
+            | Self::Busy
             | Self::Unavailable(_)
             | Self::ModelUnavailable(_)
             | Self::NotReady
@@ -171,7 +175,7 @@ impl ApiError {
     /// Seconds.
     pub fn retry_after_s(&self) -> Option<u32> {
         match self {
-            Self::Busy => Some(1),
+            Self::TooManyRequests | Self::Busy => Some(1),
             Self::NotReady | Self::OutcomeUnknown { .. } => Some(2),
             Self::Unavailable(_) => Some(5),
             Self::ModelUnavailable(_) => Some(60),

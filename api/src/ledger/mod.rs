@@ -180,6 +180,9 @@ pub enum Refusal {
     NotPositive,
     #[error("the amount is too large")]
     TooLarge,
+    /// Too much of this account is waiting: the same again in a moment may work. Nothing was tried.
+    #[error("too many requests of this account are waiting")]
+    TooMany,
     /// The queue is full: the same again in a moment may work. Nothing was tried.
     #[error("too many requests are waiting")]
     Busy,

@@ -86,10 +86,13 @@ impl Queue {
 impl Lines {
     fn push(&mut self, waiting: Waiting) -> Result<(), Refusal> {
         let account = waiting.command.account();
-        let line = self.by_account.entry(account).or_default();
-        if self.waiting >= MAX_WAITING || line.len() >= MAX_WAITING_PER_ACCOUNT {
+        if self.by_account.get(&account).is_some_and(|line| line.len() >= MAX_WAITING_PER_ACCOUNT) {
+            return Err(Refusal::TooMany);
+        }
+        if self.waiting >= MAX_WAITING {
             return Err(Refusal::Busy);
         }
+        let line = self.by_account.entry(account).or_default();
         if line.is_empty() {
             self.turns.push_back(account);
         }
@@ -173,8 +176,11 @@ mod tests {
         for _ in 0..MAX_WAITING_PER_ACCOUNT {
             queue.push(grant(1)).unwrap();
         }
-        assert_eq!(queue.push(grant(1)), Err(Refusal::Busy));
-        queue.push(grant(2)).unwrap();
+        assert_eq!(queue.push(grant(1)), Err(Refusal::TooMany));
+        for account in 2..MAX_WAITING - MAX_WAITING_PER_ACCOUNT + 2 {
+            queue.push(grant(account as u128)).unwrap();
+        }
+        assert_eq!(queue.push(grant(9_999)), Err(Refusal::Busy));
         queue.push(expire(1).0).unwrap();
     }
 

@@ -149,6 +149,7 @@ impl From<Refusal> for ApiError {
                 ApiError::InsufficientCredits { required, available, held }
             }
             Refusal::CapReached(cap) => ApiError::KeyLimit(cap),
+            Refusal::TooMany => ApiError::TooManyRequests,
             Refusal::Busy => ApiError::Busy,
             Refusal::Unavailable => ApiError::Unavailable(refusal.into()),
             Refusal::OutcomeUnknown => ApiError::OutcomeUnknown { keyed: false },

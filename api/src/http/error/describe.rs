@@ -7,7 +7,7 @@ use poem_openapi::types::Type;
 
 use super::{ApiError, ErrorBody};
 
-const STATUSES: [(u16, &str); 12] = [
+const STATUSES: [(u16, &str); 13] = [
     (
         400,
         "The request is not valid: `invalid_request`, `unknown_model`, `model_retired`, `no_price`, \
@@ -26,6 +26,7 @@ const STATUSES: [(u16, &str); 12] = [
     (415, "The body is not JSON: `unsupported_media_type`"),
     (416, "The range is beyond the clip: `range_not_satisfiable`"),
     (422, "`idempotency_key_reused`, `quote_mismatch`, `quote_used`"),
+    (429, "Too much of your account is waiting, see `Retry-After`: `too_many_requests`"),
     (500, "Our mistake: `internal`"),
     (503, "Not now, see `Retry-After`: `busy`, `unavailable`, `model_unavailable`, `outcome_unknown`"),
 ];

@@ -194,6 +194,9 @@ impl ApiError {
             Self::QuoteMismatch => "The quote is not for this request: send what was quoted, unchanged".into(),
             Self::QuoteUsed => "A quote buys one task: ask for another".into(),
             Self::ModelUnavailable(model) => format!("Nobody serves {model} right now; nothing was charged"),
+            Self::TooManyRequests => {
+                "Too many requests of this account are waiting; nothing was charged".into()
+            }
             Self::Busy => "Too many requests are waiting; nothing was charged".into(),
             Self::Unavailable(_) => "Try again in a moment; nothing was charged".into(),
             Self::OutcomeUnknown { keyed: true } => {

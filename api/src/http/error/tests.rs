@@ -97,6 +97,7 @@ fn headers_say_what_to_do_next() {
         Some("POST")
     );
     assert_eq!(header(&ApiError::Busy, "retry-after").as_deref(), Some("1"));
+    assert_eq!(header(&ApiError::TooManyRequests, "retry-after").as_deref(), Some("1"));
     assert_eq!(header(&ApiError::NotReady, "retry-after").as_deref(), Some("2"));
     let range = ApiError::RangeNotSatisfiable { len: 10 };
     assert_eq!(header(&range, "content-range").as_deref(), Some("bytes */10"));
@@ -109,6 +110,7 @@ fn an_unknown_outcome_may_be_retried_with_a_key_only() {
     assert!(unknown().for_request(true).is_retryable());
     assert!(!unknown().for_request(false).is_retryable());
     assert!(ApiError::Busy.for_request(false).is_retryable());
+    assert!(ApiError::TooManyRequests.for_request(false).is_retryable());
 }
 
 #[test]
