@@ -20,7 +20,7 @@ pub async fn banner(app: &App) -> anyhow::Result<String> {
     }
     let demo = demo_file(config);
     if demo.exists() && people::has_demo(app.db.read()).await? {
-        writeln!(text, "  demo      {} (API key, and passwords for the dashboard)", demo.display())?;
+        writeln!(text, "  demo      {} (its API key and passwords)", demo.display())?;
         write!(text, "\nTry it:\n\n  {}\n", curl(&demo))?;
     } else if people::is_empty(app.db.read()).await? {
         writeln!(text, "  nobody can sign in yet: `reelmeter admin create-admin` makes the first one")?;
