@@ -10,6 +10,7 @@ use sea_orm::{
     ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, ExprTrait, FromQueryResult, IntoActiveModel,
     PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Statement, UpdateMany, Value,
 };
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -24,26 +25,34 @@ const LOOK_AHEAD: u64 = 4_096;
 /// How long a job waits that its worker owned without following it, in seconds: what went wrong once may do so again.
 const DROPPED_PAUSE_SECONDS: i64 = 5;
 
-/// Looks for work when there is news, and every second in any case.
+/// Looks for work when there is news, and every second in any case. Lost colleagues, cancellations and dropped jobs are
+/// looked for by the clock only: under load there is news all the time.
 pub async fn run(context: Context, stop: CancellationToken, tasks: TaskTracker) {
     let mut here = context.app.ledger.enqueued();
     let mut elsewhere = context.app.wake.elsewhere();
-    while !stop.is_cancelled() {
-        if let Err(error) = look(&context, &stop, &tasks).await {
+    let mut seconds = tokio::time::interval(LOOK_EVERY);
+    seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        let on_time = tokio::select! {
+            () = stop.cancelled() => return,
+            _ = here.changed() => false,
+            _ = elsewhere.changed() => false,
+            _ = seconds.tick() => true,
+        };
+        let looked = async {
+            if on_time {
+                take_over(&context).await?;
+                look_after_mine(&context).await?;
+            }
+            look(&context, &stop, &tasks).await
+        };
+        if let Err(error) = looked.await {
             tracing::warn!(%error, "a look for work failed");
-        }
-        tokio::select! {
-            () = stop.cancelled() => break,
-            _ = here.changed() => {}
-            _ = elsewhere.changed() => {}
-            () = tokio::time::sleep(LOOK_EVERY) => {}
         }
     }
 }
 
 async fn look(context: &Context, stop: &CancellationToken, tasks: &TaskTracker) -> Result<(), DbErr> {
-    take_over(context).await?;
-    look_after_mine(context).await?;
     let names: Vec<String> = context.app.providers.names().map(str::to_owned).collect();
     for name in names {
         let Some(provider) = context.app.providers.get(&name) else { continue };
@@ -137,19 +146,18 @@ async fn free_with(
 ///
 /// Runs between claims, so a job that was just claimed is followed already.
 async fn look_after_mine(context: &Context) -> Result<(), DbErr> {
-    let owned: Vec<(TaskId, Option<Timestamp>)> = job::Entity::find()
-        .select_only()
-        .columns([job::Column::TaskId, job::Column::CancelAt])
-        .filter(job::Column::Owner.eq(context.me))
-        .into_tuple()
-        .all(context.app.db.read())
-        .await?;
-    owned
-        .iter()
-        .filter(|(_, cancel_at)| cancel_at.is_some())
-        .for_each(|(task, _)| context.mine.cancel(*task));
-    let dropped: Vec<TaskId> =
-        owned.into_iter().map(|(task, _)| task).filter(|task| !context.mine.has(*task)).collect();
+    let db = context.app.db.read();
+    let mine = job::Entity::find().filter(job::Column::Owner.eq(context.me));
+    let ids = mine.clone().select_only().column(job::Column::TaskId);
+    let unwanted: Vec<TaskId> =
+        ids.clone().filter(job::Column::CancelAt.is_not_null()).into_tuple().all(db).await?;
+    unwanted.into_iter().for_each(|task| context.mine.cancel(task));
+    // Counted first: a worker may follow tens of thousands, and hardly ever drops one.
+    if mine.count(db).await? <= context.mine.len() as u64 {
+        return Ok(());
+    }
+    let owned: Vec<TaskId> = ids.into_tuple().all(db).await?;
+    let dropped: Vec<TaskId> = owned.into_iter().filter(|task| !context.mine.has(*task)).collect();
     if dropped.is_empty() {
         return Ok(());
     }

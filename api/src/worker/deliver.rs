@@ -3,14 +3,17 @@
 //! Standard Webhooks 1.0: the receiver checks `webhook-signature` and drops what it has seen by `webhook-id`, which is the
 //! same on every try. Only 2xx counts as taken; redirects are not followed; 410 ends it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use entity::delivery::DeliveryState;
-use entity::{Timestamp, delivery, event};
+use entity::{AccountId, Timestamp, delivery, event};
 use reqwest::Method;
+use sea_orm::sea_query::{Expr, LockBehavior, LockType};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+    ActiveModelTrait, ColumnTrait, Condition, DatabaseTransaction, DbErr, EntityTrait, ExprTrait,
+    IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
 };
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -50,42 +53,67 @@ pub async fn run(context: Context, stop: CancellationToken, tasks: TaskTracker) 
     }
 }
 
-/// Takes up what is due, and puts it off for everybody else.
+/// Takes up to `most` of what is due, and puts it off for everybody else.
 async fn take(context: &Context, most: usize) -> Result<Vec<(delivery::Model, event::Model)>, DbErr> {
     let now = context.app.clock.now();
     let due = delivery::Entity::find()
         .filter(delivery::Column::State.eq(DeliveryState::Pending))
         .filter(delivery::Column::NextAt.lte(now));
-    if due.clone().one(context.app.db.read()).await?.is_none() {
+    if most == 0 || due.clone().one(context.app.db.read()).await?.is_none() {
         return Ok(Vec::new());
     }
     let tx = context.app.db.begin().await?;
     let rows = due
         .order_by_asc(delivery::Column::NextAt)
         .limit(most as u64)
-        .lock_with_behavior(
-            sea_orm::sea_query::LockType::Update,
-            sea_orm::sea_query::LockBehavior::SkipLocked,
-        )
+        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
         .all(&tx)
         .await?;
-    let mut taken = Vec::with_capacity(rows.len());
-    for row in rows {
-        let Some(event) = event::Entity::find_by_id((row.account_id, row.event_n)).one(&tx).await? else {
-            // What it was to tell is forgotten; left pending it would stand in the way of the others.
-            let mut gone = row.into_active_model();
-            gone.state = sea_orm::Set(DeliveryState::Failed);
-            gone.last_error = sea_orm::Set(Some("the event is no longer kept".to_owned()));
-            gone.update(&tx).await?;
-            continue;
-        };
-        let mut leased = row.clone().into_active_model();
-        leased.next_at = sea_orm::Set(now.plus_seconds(LEASE_SECONDS));
-        leased.update(&tx).await?;
-        taken.push((row, event));
-    }
+    let events = events_of(&tx, &rows).await?;
+    let find = |row: &delivery::Model| events.get(&(row.account_id, row.event_n)).cloned();
+    let (taken, forgotten): (Vec<_>, Vec<_>) =
+        rows.into_iter().map(|row| (find(&row), row)).partition(|(event, _)| event.is_some());
+    let lease = Expr::value(now.plus_seconds(LEASE_SECONDS));
+    mark(&tx, taken.iter().map(|(_, row)| row), delivery::Column::NextAt, lease).await?;
+    // What those were to tell is forgotten; left pending they would stand in the way of the others.
+    let failed = Expr::value(DeliveryState::Failed);
+    mark(&tx, forgotten.iter().map(|(_, row)| row), delivery::Column::State, failed).await?;
     tx.commit().await?;
-    Ok(taken)
+    Ok(taken.into_iter().filter_map(|(event, row)| Some((row, event?))).collect())
+}
+
+async fn events_of(
+    tx: &DatabaseTransaction,
+    rows: &[delivery::Model],
+) -> Result<HashMap<(AccountId, i64), event::Model>, DbErr> {
+    let one = |row: &delivery::Model| {
+        event::Column::AccountId.eq(row.account_id).and(event::Column::N.eq(row.event_n))
+    };
+    let any = rows.iter().map(one).fold(Condition::any(), Condition::add);
+    // Without a condition it would be every event there is.
+    if any.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let events = event::Entity::find().filter(any).all(tx).await?;
+    Ok(events.into_iter().map(|event| ((event.account_id, event.n), event)).collect())
+}
+
+/// Sets one column of these deliveries.
+async fn mark<'a>(
+    tx: &DatabaseTransaction,
+    rows: impl Iterator<Item = &'a delivery::Model>,
+    column: delivery::Column,
+    value: Expr,
+) -> Result<(), DbErr> {
+    use delivery::Column as C;
+    let one = |row: &delivery::Model| {
+        C::AccountId.eq(row.account_id).and(C::EventN.eq(row.event_n)).and(C::Endpoint.eq(&row.endpoint))
+    };
+    let any = rows.map(one).fold(Condition::any(), Condition::add);
+    if !any.is_empty() {
+        delivery::Entity::update_many().col_expr(column, value).filter(any).exec(tx).await?;
+    }
+    Ok(())
 }
 
 async fn deliver(context: &Context, delivery: delivery::Model, event: event::Model) {

@@ -5,12 +5,13 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use entity::delivery::DeliveryState;
 use entity::job::JobState;
-use entity::{TaskId, attempt, clip, event, job};
+use entity::{AccountId, TaskId, attempt, clip, delivery, event, job};
 use futures_util::StreamExt;
 use futures_util::future::join_all;
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait};
+use sea_orm::{ColumnTrait, DbErr, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait};
 use tokio_util::sync::CancellationToken;
 
 use super::{Context, claim, pause};
@@ -105,11 +106,14 @@ async fn end_all(context: &Context, tasks: Vec<TaskId>, ending: &Ending) {
 
 /// The lane expires what is over whenever it touches an account; this touches the accounts that nobody else does.
 async fn expire_grants(context: &Context) -> anyhow::Result<()> {
-    for account in read::overdue(context.app.db.read(), context.app.clock.now(), PAGE).await? {
+    let accounts = read::overdue(context.app.db.read(), context.app.clock.now(), PAGE).await?;
+    let expire = async |account: AccountId| {
         if let Err(error) = context.app.ledger.send(Command::Expire(account)).await {
             tracing::error!(%account, %error, "credits whose time is over could not be expired");
         }
-    }
+    };
+    // All at once, so that the lane takes them in one batch.
+    join_all(accounts.into_iter().map(expire)).await;
     Ok(())
 }
 
@@ -123,10 +127,13 @@ async fn check_books(context: &Context) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Events, and the webhooks that told of them.
 async fn forget_events(context: &Context) -> anyhow::Result<()> {
     let old = context.app.clock.now().plus_seconds(-EVENT_DAYS * 86_400);
     let tx = context.app.db.begin().await?;
     event::Entity::delete_many().filter(event::Column::At.lt(old)).exec(&tx).await?;
+    let done = delivery::Column::CreatedAt.lt(old).and(delivery::Column::State.ne(DeliveryState::Pending));
+    delivery::Entity::delete_many().filter(done).exec(&tx).await?;
     Ok(tx.commit().await?)
 }
 

@@ -54,6 +54,10 @@ impl Mine {
             .sum()
     }
 
+    pub fn len(&self) -> usize {
+        self.lock().len()
+    }
+
     pub fn has(&self, task: TaskId) -> bool {
         self.lock().contains_key(&task)
     }
