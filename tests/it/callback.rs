@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use entity::Mode;
 use entity::delivery::{self, DeliveryState};
+use entity::event;
 use poem::endpoint::make;
 use poem::http::{HeaderMap, StatusCode};
 use poem::listener::{Acceptor, Listener, TcpListener};
@@ -27,6 +28,7 @@ on_both_engines!(
     a_callback_tells_how_the_task_ended_and_its_signature_verifies,
     a_redirect_is_not_followed_but_the_callback_is_sent_again_under_the_same_id,
     a_receiver_that_is_gone_is_not_asked_again,
+    a_callback_whose_event_is_forgotten_is_given_up,
     a_task_without_a_callback_address_tells_nobody,
 );
 
@@ -168,6 +170,22 @@ async fn a_receiver_that_is_gone_is_not_asked_again(app: TestApp) -> TestApp {
     assert_eq!((row.state, row.last_status), (DeliveryState::Failed, Some(410)));
     assert_eq!(receiver.received().len(), 1);
     worker.stop().await;
+    app
+}
+
+async fn a_callback_whose_event_is_forgotten_is_given_up(app: TestApp) -> TestApp {
+    let app = app.with_worker().await;
+    let customer = app.customer(Mode::Live, 100).await;
+    let id = app.generate(&customer, &calling(1)).await;
+    app.finished(&customer, &id).await;
+    delivery(&app, &customer, |row| row.tries > 0).await;
+    let tx = app.app.db.begin().await.unwrap();
+    let events = event::Column::AccountId.eq(customer.account);
+    event::Entity::delete_many().filter(events).exec(&tx).await.unwrap();
+    tx.commit().await.unwrap();
+    app.advance(10);
+    let row = delivery(&app, &customer, |row| row.state == DeliveryState::Failed).await;
+    assert_eq!(row.delivered_at, None);
     app
 }
 
