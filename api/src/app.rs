@@ -9,20 +9,31 @@ use anyhow::{Context, bail};
 use migration::{Migrator, MigratorTrait};
 use secrecy::{ExposeSecret, SecretString};
 use tokio_util::sync::CancellationToken;
+use web_session::SessionStore;
 
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::customer::key_use::KeyUses;
+use crate::customer::mail::Mailer;
+use crate::customer::reception::{Parts, Reception};
+use crate::customer::second_factor;
 use crate::db::Db;
 use crate::ledger::chain::Chain;
 use crate::ledger::{Lane, Ledger};
+use crate::limit::Limiter;
 use crate::media::{Allow, GuardedClient, LinkKey, LinkSigner, Store, Timeouts};
+use crate::metrics::Metrics;
+use crate::news::News;
 use crate::provider::Registry;
+use crate::scrape::Scrape;
 use crate::secret::{Secret, Subkey};
 use crate::video::Video;
 use crate::video::catalog::Catalog;
+use crate::video::offer::OfferCache;
 use crate::video::price::PriceBook;
 use crate::video::price_version::PriceVersions;
 use crate::video::quote::QuoteSigner;
+use crate::video::typical::TypicalTimes;
 use crate::wake::Wake;
 
 /// Everything that is shared by the rooms of one process. Cheap to clone.
@@ -42,6 +53,13 @@ pub struct App {
     /// Signs webhooks.
     pub webhooks: Arc<Vec<Subkey>>,
     pub wake: Wake,
+    pub metrics: Metrics,
+    pub scrape: Scrape,
+    pub news: News,
+    pub limiter: Limiter,
+    pub key_uses: KeyUses,
+    /// Lets people in.
+    pub reception: Reception,
     /// Set when the process was told to stop: it is not ready any more, and whoever waits stops waiting.
     pub stopping: CancellationToken,
 }
@@ -73,7 +91,10 @@ impl App {
         let secret = read_secret(&config)?;
         let db = connect(&config).await?;
         let chain = Chain::new(&secret);
-        let (ledger, lane) = Ledger::start(db.clone(), clock.clone(), chain.clone());
+        let metrics = Metrics::of_process(clock.now());
+        metrics.keep_up();
+        let news = News::new(db.is_postgres(), clock.new_id());
+        let (ledger, lane) = Ledger::start(db.clone(), clock.clone(), chain.clone(), news.clone(), &metrics);
         let video = Video {
             db: db.clone(),
             clock: clock.clone(),
@@ -81,12 +102,18 @@ impl App {
             catalog: Arc::new(read_catalog(&config)?),
             prices: PriceVersions::new(db.clone()),
             quotes: Arc::new(QuoteSigner::new(&secret)),
+            offers: OfferCache::default(),
+            typical: TypicalTimes::default(),
             configured: Arc::new(providers.names().map(str::to_owned).collect::<BTreeSet<_>>()),
             deadline_s: config.task_deadline_s,
         };
         let store = Store::open(&storage_url(&config)?)?;
         let links = Arc::new(link_signer(&secret)?);
+        let limiter = Limiter::new(clock.clone(), config.redis_url.as_ref());
         let app = App {
+            key_uses: KeyUses::new(db.clone()),
+            reception: reception(&config, &secret, &db, &limiter, &clock)?,
+            limiter,
             config: Arc::new(config),
             clock,
             db,
@@ -99,6 +126,9 @@ impl App {
             fetcher: fetcher()?,
             webhooks: Arc::new(secret.derive(WEBHOOKS)),
             wake: Wake::default(),
+            metrics,
+            scrape: Scrape::default(),
+            news,
             stopping: CancellationToken::new(),
         };
         Ok((app, lane))
@@ -165,6 +195,39 @@ fn link_signer(secret: &Secret) -> anyhow::Result<LinkSigner> {
     let mut keys = secret.derive("content link").into_iter().map(|key| LinkKey::new(&key.id, key.bytes()));
     let newest = keys.next().context("a secret has at least one key")??;
     Ok(LinkSigner::new(newest, keys.collect::<Result<_, _>>()?))
+}
+
+/// Where sessions are kept: in Redis if there is one, where looking one up is cheapest.
+pub fn sessions(config: &Config, db: &Db) -> anyhow::Result<SessionStore> {
+    let Some(url) = &config.redis_url else {
+        let (read, write) = db.for_sessions();
+        return Ok(SessionStore::database(read, write));
+    };
+    SessionStore::redis(url.expose_secret(), "reelmeter").context("REELMETER_REDIS_URL")
+}
+
+fn reception(
+    config: &Config,
+    secret: &Secret,
+    db: &Db,
+    limiter: &Limiter,
+    clock: &Clock,
+) -> anyhow::Result<Reception> {
+    Ok(Reception::new(Parts {
+        db: db.clone(),
+        clock: clock.clone(),
+        limiter: limiter.clone(),
+        sessions: sessions(config, db)?,
+        mailer: mailer(config)?,
+        totp: secret.derive(second_factor::PURPOSE),
+        closed_beta: config.closed_beta,
+        public_url: config.public_url(),
+    }))
+}
+
+fn mailer(config: &Config) -> anyhow::Result<Option<Mailer>> {
+    let (Some(url), Some(from)) = (&config.smtp_url, &config.mail_from) else { return Ok(None) };
+    Ok(Some(Mailer::new(url, from).context("REELMETER_SMTP_URL or REELMETER_MAIL_FROM")?))
 }
 
 fn fetcher() -> anyhow::Result<GuardedClient> {

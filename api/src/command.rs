@@ -6,6 +6,7 @@
 mod admin;
 mod desk;
 mod first_run;
+mod log;
 mod migrate;
 mod parse;
 mod pricing;
@@ -13,15 +14,14 @@ mod serve;
 mod shutdown;
 mod sqlite;
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::anyhow;
 use clap::{Parser, Subcommand};
-use tracing_subscriber::EnvFilter;
 
-use crate::config::{Config, LogFormat, Role};
+use crate::config::{Config, Role};
+use crate::trace::Traces;
 
 /// A credit-metered API for AI video generation, with a billing ledger
 #[derive(Debug, Parser)]
@@ -44,8 +44,12 @@ enum Command {
     Worker,
     /// Bring the database's schema up to date
     Migrate(migrate::Migrate),
-    /// Print the description of the API
-    Openapi,
+    /// Print the description of the API (OpenAPI 3.1)
+    Openapi {
+        /// As YAML instead of JSON
+        #[arg(long)]
+        yaml: bool,
+    },
     /// The price book and what is sold
     #[command(subcommand)]
     Pricing(pricing::Pricing),
@@ -109,18 +113,22 @@ fn print(text: &str) {
 }
 
 fn run(command: Command) -> anyhow::Result<Answer> {
-    if let Command::Openapi = command {
-        return Ok(Answer::good(serve::openapi()));
+    if let Command::Openapi { yaml } = command {
+        return Ok(Answer::good(serve::openapi(yaml)?));
     }
     let config = match command {
         Command::Worker => Config::read()?.with_role(Role::Worker)?,
         _ => Config::read()?,
     };
-    start_log(&config)?;
     // Refused only when a provider is installed already, which is just as well.
     let _installed = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let traces = {
+        let _within = runtime.enter();
+        log::start(&config)?
+    };
     let result = runtime.block_on(dispatch(command, config));
+    traces.into_iter().for_each(Traces::stop);
     // A clip that is being drawn is left to recovery: don't wait for its thread.
     runtime.shutdown_timeout(Duration::from_millis(100));
     result
@@ -133,25 +141,15 @@ async fn dispatch(command: Command, config: Config) -> anyhow::Result<Answer> {
         }
         Command::Worker => serve::serve(config, false).await.map(|()| Answer::default()),
         Command::Migrate(migrate) => migrate.run(&config).await,
-        Command::Openapi => Ok(Answer::default()),
+        Command::Openapi { .. } => Ok(Answer::default()),
         Command::Pricing(pricing) => pricing.run(config).await,
         Command::Admin(admin) => admin.run(config).await,
     }
 }
 
-fn start_log(config: &Config) -> anyhow::Result<()> {
-    let filter =
-        EnvFilter::try_new(&config.log).map_err(|error| anyhow!("REELMETER_LOG is wrong: {error}"))?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    match config.log_format {
-        LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).init(),
-        LogFormat::Json => log.json().init(),
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
+    use anyhow::anyhow;
     use clap::CommandFactory;
 
     use super::*;

@@ -8,9 +8,10 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
-use url::Url;
+use url::{Host, Url};
 use validator::{Validate, ValidationErrors};
 
 pub use read::FILE_NAME;
@@ -25,7 +26,8 @@ pub struct Config {
     /// `sqlite:PATH` or `postgres://…`. Default: a SQLite file in the data folder.
     #[serde(alias = "database")]
     pub database_url: Option<SecretString>,
-    /// Redis, for wake-ups across processes. Without it a worker looks for work every second.
+    /// Redis, for wake-ups, limits, sessions and events across processes. Without it each process limits for itself and
+    /// looks for news every second.
     pub redis_url: Option<SecretString>,
     /// Database, clips, secret and demo access of a server without other settings.
     pub data_dir: PathBuf,
@@ -34,6 +36,16 @@ pub struct Config {
     pub role: Role,
     /// Master keys, `ID:HEX`, newest first, separated by commas. Default on SQLite: made and kept in the data folder.
     pub secret: Option<SecretString>,
+    /// Whether people need an invite code to register.
+    #[serde(deserialize_with = "read::flag")]
+    pub closed_beta: bool,
+    /// `smtp://USER:PASSWORD@HOST:587` or `smtps://…`. Without it links for people are printed by `reelmeter admin`.
+    pub smtp_url: Option<SecretString>,
+    /// Who letters to people come from.
+    pub mail_from: Option<String>,
+    /// Networks of the proxies in front, whose `X-Forwarded-For` is believed.
+    #[serde(deserialize_with = "read::networks")]
+    pub trusted_proxies: Vec<IpNet>,
     /// Replaces the built-in price book as what `pricing publish` reads.
     pub pricing_file: Option<PathBuf>,
     /// Replaces the built-in catalog.
@@ -49,6 +61,12 @@ pub struct Config {
     #[serde(deserialize_with = "read::number")]
     #[validate(range(min = 2, max = 600))]
     pub heartbeat_limit_s: u32,
+    /// Where `/metrics` is served without a key.
+    pub metrics_listen: Option<SocketAddr>,
+    /// What `GET /metrics` on the ordinary address asks for as `Authorization: Bearer`. Without it there is none there.
+    pub metrics_key: Option<SecretString>,
+    /// Where traces go, by OTLP over HTTP, such as `http://localhost:4318`.
+    pub otlp_endpoint: Option<Url>,
     /// Largest request body in bytes.
     #[serde(deserialize_with = "read::number")]
     #[validate(range(min = 1_024, max = 67_108_864))]
@@ -84,12 +102,19 @@ impl Default for Config {
             storage_url: None,
             role: Role::All,
             secret: None,
+            closed_beta: true,
+            smtp_url: None,
+            mail_from: None,
+            trusted_proxies: Vec::new(),
             pricing_file: None,
             catalog_dir: None,
             log: "info,sea_orm_migration=warn,sqlx=warn,poem::server=warn".into(),
             log_format: LogFormat::Text,
             task_deadline_s: 3_600,
             heartbeat_limit_s: 15,
+            metrics_listen: None,
+            metrics_key: None,
+            otlp_endpoint: None,
             max_body_bytes: 1_048_576,
             providers: BTreeMap::new(),
         }
@@ -157,6 +182,9 @@ impl Config {
                 "REELMETER_DATABASE_URL must be sqlite:PATH or postgres://…",
             ));
         }
+        if self.smtp_url.is_some() && self.mail_from.is_none() {
+            return Err(ConfigError::Combination("REELMETER_MAIL_FROM is required with REELMETER_SMTP_URL"));
+        }
         Ok(())
     }
 
@@ -175,10 +203,55 @@ impl Config {
         }
     }
 
+    /// The public address without a path, as browsers write it into `Origin`.
+    pub fn origin(&self) -> String {
+        match &self.public_url {
+            Some(url) => url.origin().ascii_serialization(),
+            None => format!("http://{}", self.listen),
+        }
+    }
+
+    /// Whether people reach us over plain http on this very machine.
+    pub fn is_local_http(&self) -> bool {
+        match &self.public_url {
+            Some(url) => url.scheme() == "http" && url.host().is_some_and(|host| is_loopback(&host)),
+            None => self.listen.ip().is_loopback(),
+        }
+    }
+
     pub fn public_url(&self) -> String {
         match &self.public_url {
             Some(url) => url.as_str().trim_end_matches('/').to_owned(),
             None => format!("http://{}", self.listen),
+        }
+    }
+}
+
+fn is_loopback(host: &Host<&str>) -> bool {
+    match host {
+        Host::Domain(name) => *name == "localhost",
+        Host::Ipv4(address) => address.is_loopback(),
+        Host::Ipv6(address) => address.is_loopback(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_plain_http_on_loopback_is_local() {
+        for (listen, public_url, is_local, origin) in [
+            ("127.0.0.1:8080", None, true, "http://127.0.0.1:8080"),
+            ("0.0.0.0:8080", None, false, "http://0.0.0.0:8080"),
+            ("0.0.0.0:8080", Some("http://localhost:8080/"), true, "http://localhost:8080"),
+            ("127.0.0.1:8080", Some("http://[::1]/base"), true, "http://[::1]"),
+            ("127.0.0.1:8080", Some("https://localhost"), false, "https://localhost"),
+            ("127.0.0.1:8080", Some("http://api.example.com:80/x/"), false, "http://api.example.com"),
+        ] {
+            let public_url = public_url.map(|url| Url::parse(url).unwrap());
+            let config = Config { listen: listen.parse().unwrap(), public_url, ..Config::default() };
+            assert_eq!((config.is_local_http(), config.origin().as_str()), (is_local, origin), "{config:?}");
         }
     }
 }

@@ -62,6 +62,11 @@ impl Db {
         begin(&self.lane).await
     }
 
+    /// The sessions' own handles: for look-ups, and for writes that are one statement each.
+    pub fn for_sessions(&self) -> (DatabaseConnection, DatabaseConnection) {
+        (self.read.clone(), self.write.clone())
+    }
+
     /// Whether the database answers a query.
     pub async fn ping(&self) -> Result<(), DbErr> {
         self.read.execute_unprepared("SELECT 1").await.map(|_| ())
@@ -109,10 +114,43 @@ impl Db {
         Ok(())
     }
 
+    /// How busy the connections are. On SQLite the lane writes through the connection that everybody shares.
+    pub fn pools(&self) -> Vec<Pool> {
+        let pools: &[(&'static str, &DatabaseConnection)] = match self.is_postgres() {
+            true => &[("ordinary", &self.read), ("lane", &self.lane)],
+            false => &[("read", &self.read), ("write", &self.write)],
+        };
+        pools.iter().map(|(name, connection)| Pool::of(name, connection)).collect()
+    }
+
     pub async fn close(self) -> Result<(), DbErr> {
         self.read.close().await?;
         self.lane.close().await?;
         self.write.close().await
+    }
+}
+
+/// The connections of one pool.
+#[derive(Clone, Copy, Debug)]
+pub struct Pool {
+    pub name: &'static str,
+    pub open: u32,
+    pub idle: usize,
+}
+
+impl Pool {
+    fn of(name: &'static str, connection: &DatabaseConnection) -> Pool {
+        let (open, idle) = match connection.get_database_backend() {
+            DbBackend::Postgres => {
+                let pool = connection.get_postgres_connection_pool();
+                (pool.size(), pool.num_idle())
+            }
+            _ => {
+                let pool = connection.get_sqlite_connection_pool();
+                (pool.size(), pool.num_idle())
+            }
+        };
+        Pool { name, open, idle }
     }
 }
 

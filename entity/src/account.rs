@@ -12,6 +12,25 @@ pub enum AccountStatus {
     Frozen,
 }
 
+/// What was last said of the balance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
+pub enum AlertState {
+    Ok,
+    Low,
+    Depleted,
+}
+
+impl AlertState {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            AlertState::Ok => "ok",
+            AlertState::Low => "low",
+            AlertState::Depleted => "depleted",
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "account")]
 pub struct Model {
@@ -29,6 +48,11 @@ pub struct Model {
     pub last_at: Timestamp,
     pub head: Vec<u8>,
     pub created_at: Timestamp,
+    /// Below it the account is low; `None`: nothing is said of the balance.
+    pub alert_low: Option<Credits>,
+    /// From it on the account is ok again.
+    pub alert_recover: Option<Credits>,
+    pub alert_state: AlertState,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

@@ -68,8 +68,12 @@ id!(/// Who pays.
     CustomerId, "cust", own_spelling);
 id!(/// Credits given.
     GrantId, "grant", own_spelling);
+id!(/// An invitation (not its code).
+    InviteId, "inv", own_spelling);
 id!(/// An API key (not its secret).
     KeyId, "key", own_spelling);
+id!(/// A browser's session (not its cookie).
+    SessionId, "ses", own_spelling);
 id!(/// A person who signs in.
     UserId, "usr", own_spelling);
 id!(/// A worker process.

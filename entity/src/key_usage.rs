@@ -23,6 +23,8 @@ pub struct Model {
     pub starts_at: Timestamp,
     pub used: Credits,
     pub open: Credits,
+    /// Tasks of the window that are not settled yet.
+    pub open_tasks: i64,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

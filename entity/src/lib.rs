@@ -2,6 +2,7 @@
 //!
 //! An entity's `Model` never crosses the front door: each dialect and page has its own response structs.
 
+pub mod access_request;
 pub mod account;
 pub mod adjustment;
 pub mod api_key;
@@ -16,11 +17,17 @@ pub mod grant;
 pub mod hold;
 pub mod hold_allocation;
 pub mod inbox;
+pub mod invite;
 pub mod job;
 pub mod key_usage;
+pub mod password_reset;
 pub mod price_activation;
 pub mod price_version;
+pub mod promotion;
+pub mod recovery_code;
+pub mod redemption;
 pub mod task;
+pub mod task_metadata;
 pub mod task_request;
 pub mod transfer;
 pub mod user;
@@ -32,6 +39,6 @@ mod mode;
 mod timestamp;
 
 pub use credits::Credits;
-pub use id::{AccountId, CustomerId, GrantId, IdError, KeyId, TaskId, UserId, WorkerId};
+pub use id::{AccountId, CustomerId, GrantId, IdError, InviteId, KeyId, SessionId, TaskId, UserId, WorkerId};
 pub use mode::Mode;
 pub use timestamp::Timestamp;

@@ -14,6 +14,18 @@ pub enum UserRole {
     Billing,
 }
 
+impl UserRole {
+    /// As stored and shown.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            UserRole::Owner => "owner",
+            UserRole::Developer => "developer",
+            UserRole::Viewer => "viewer",
+            UserRole::Billing => "billing",
+        }
+    }
+}
+
 /// What a member of staff may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
@@ -25,6 +37,21 @@ pub enum StaffRole {
     PricingEditor,
     PricingApprover,
     Auditor,
+}
+
+impl StaffRole {
+    /// As stored and shown.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            StaffRole::Admin => "admin",
+            StaffRole::Operator => "operator",
+            StaffRole::Support => "support",
+            StaffRole::Finance => "finance",
+            StaffRole::PricingEditor => "pricing_editor",
+            StaffRole::PricingApprover => "pricing_approver",
+            StaffRole::Auditor => "auditor",
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -40,6 +67,13 @@ pub struct Model {
     pub demo: bool,
     pub created_at: Timestamp,
     pub disabled_at: Option<Timestamp>,
+    /// Id of the master key that the second factor's secret is derived from, with `totp_nonce`.
+    pub totp_key: Option<String>,
+    pub totp_nonce: Option<Vec<u8>>,
+    /// The second factor is asked for from here on.
+    pub totp_confirmed_at: Option<Timestamp>,
+    /// The newest time step whose code was used.
+    pub totp_step: Option<i64>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

@@ -31,6 +31,15 @@ pub async fn drop_tables(manager: &SchemaManager<'_>, tables: &[&str]) -> Result
     Ok(())
 }
 
+/// Drops columns of a table; what is indexed has lost its index before.
+pub async fn drop_columns(manager: &SchemaManager<'_>, table: &str, columns: &[&str]) -> Result<(), DbErr> {
+    for column in columns {
+        let drop = format!("ALTER TABLE \"{table}\" DROP COLUMN {column}");
+        manager.get_connection().execute_unprepared(&drop).await?;
+    }
+    Ok(())
+}
+
 fn spell(statement: &str, backend: DbBackend) -> String {
     let words: [(&str, &str); 7] = match backend {
         DbBackend::Postgres => [

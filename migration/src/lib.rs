@@ -8,6 +8,9 @@ mod m0002_prices;
 mod m0003_ledger;
 mod m0004_work;
 mod m0005_guards;
+mod m0006_access;
+mod m0007_signals;
+mod m0008_deletion;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::prelude::*;
@@ -25,6 +28,9 @@ impl MigratorTrait for Migrator {
             Box::new(m0003_ledger::Migration),
             Box::new(m0004_work::Migration),
             Box::new(m0005_guards::Migration),
+            Box::new(m0006_access::Migration),
+            Box::new(m0007_signals::Migration),
+            Box::new(m0008_deletion::Migration),
         ]
     }
 }

@@ -37,14 +37,14 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A customer's server: answers with the given statuses, then 204, and keeps what it was sent.
 #[derive(Clone, Debug, Default)]
-struct Receiver {
+pub(crate) struct Receiver {
     statuses: Arc<Mutex<VecDeque<StatusCode>>>,
     received: Arc<Mutex<Vec<(HeaderMap, String)>>>,
 }
 
 impl Receiver {
     /// Starts it, and says on which port.
-    async fn start(statuses: &[StatusCode]) -> (Receiver, u16) {
+    pub(crate) async fn start(statuses: &[StatusCode]) -> (Receiver, u16) {
         let receiver = Receiver::default();
         receiver.statuses.lock().unwrap().extend(statuses);
         let acceptor = TcpListener::bind("127.0.0.1:0").into_acceptor().await.unwrap();
@@ -62,13 +62,13 @@ impl Receiver {
         Ok(poem::Response::builder().status(status).header("location", "/elsewhere").finish())
     }
 
-    fn received(&self) -> Vec<(HeaderMap, String)> {
+    pub(crate) fn received(&self) -> Vec<(HeaderMap, String)> {
         self.received.lock().unwrap().clone()
     }
 }
 
 /// A worker that may call one port of this machine, as an operator could allow it.
-async fn worker_that_may_call(app: &TestApp, port: u16) -> Worker {
+pub(crate) async fn worker_that_may_call(app: &TestApp, port: u16) -> Worker {
     let second = Duration::from_secs(10);
     let timeouts = Timeouts { connect: second, read: second, total: second };
     let fetcher = GuardedClient::new(timeouts, Allow::new(&[("127.0.0.1", port)])).unwrap();

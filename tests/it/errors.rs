@@ -2,7 +2,8 @@
 
 use entity::account::AccountStatus;
 use entity::{Credits, KeyId, Mode};
-use reelmeter::customer::key::{self, INFERENCE_SCOPES, NewKey};
+use reelmeter::customer::caller::INFERENCE_SCOPES;
+use reelmeter::customer::key::{self, NewKey};
 use reqwest::{Method, RequestBuilder, Response};
 use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, Set};
 use secrecy::ExposeSecret;

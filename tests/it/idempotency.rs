@@ -3,7 +3,8 @@
 use entity::{KeyId, Mode};
 use futures_util::future::join_all;
 use reelmeter::app;
-use reelmeter::customer::key::{self, INFERENCE_SCOPES, NewKey};
+use reelmeter::customer::caller::INFERENCE_SCOPES;
+use reelmeter::customer::key::{self, NewKey};
 use reelmeter::video::price::PriceBook;
 use reelmeter::video::price_version;
 use secrecy::ExposeSecret;

@@ -1,18 +1,33 @@
 //! Every scenario, in one binary: through the front door, on a real database, real sockets and real files.
 
+mod alerts;
+mod beta;
 mod callback;
+mod canary;
 mod content;
+mod description;
 mod endpoint;
 mod errors;
 mod grants;
 mod idempotency;
+mod keys;
 mod ledger;
+mod limits;
+mod live;
+mod metrics;
+mod models;
+mod ownership;
+mod people;
 mod program;
+mod promotions;
 mod review;
 mod sandbox;
 mod schema;
 mod submit;
+mod tasks;
 mod tidy;
+mod trace;
+mod usage;
 mod worker;
 
 /// A model that the fake provider serves to live keys: 5 s at 720p cost 30 credits.

@@ -14,11 +14,14 @@ const FORBIDDEN_ARROWS: [(&str, &[&str]); 6] = [
 ];
 
 /// A crate, and the only places that may name it.
-const FOREIGN_NAMES: [(&str, &[&str]); 4] = [
+const FOREIGN_NAMES: [(&str, &[&str]); 7] = [
     ("poem", &["http", "command"]),
     ("poem_openapi", &["http"]),
-    ("reqwest", &["provider", "media", "worker"]),
-    ("redis", &["wake"]),
+    ("reqwest", &["provider", "media", "worker", "trace"]),
+    ("redis", &["wake", "limit"]),
+    ("lettre", &["customer"]),
+    ("metrics_exporter_prometheus", &["metrics"]),
+    ("opentelemetry", &["trace"]),
 ];
 
 /// Rooms that must not speak SQL.
@@ -28,13 +31,14 @@ const NO_SQL: [&str; 2] = ["http", "provider"];
 const MONEY_TABLES: [&str; 6] = ["account", "grant", "hold", "hold_allocation", "transfer", "key_usage"];
 
 /// Lane commands, and the files that may send each.
-const SENDERS: [(&str, &[&str]); 7] = [
+const SENDERS: [(&str, &[&str]); 8] = [
     ("Command::Accept(", &["video/submit.rs"]),
     ("Command::Settle(", &["video/settle.rs"]),
     ("Command::Cancel(", &["video/settle.rs"]),
     ("Command::Refund(", &["video/settle.rs"]),
     ("Command::Grant(", &["customer/credits.rs"]),
     ("Command::Adjust(", &["customer/credits.rs"]),
+    ("Command::Alert(", &["customer/credits.rs"]),
     ("Command::Expire(", &["worker/housekeeping.rs"]),
 ];
 

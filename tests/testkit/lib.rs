@@ -4,11 +4,15 @@
 
 mod database;
 mod fake;
+mod person;
 mod server;
+mod stream;
 
 pub use database::Engine;
 pub use fake::{Fake, FakeProvider, Step};
-pub use server::{Answer, Customer, TestApp, client, run};
+pub use person::Person;
+pub use server::{Answer, Beside, Customer, TestApp, client, run};
+pub use stream::{Event, EventStream};
 
 /// Makes two tests of each scenario, one an engine. A scenario is an `async fn name(app: TestApp) -> TestApp`.
 #[macro_export]

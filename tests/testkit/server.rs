@@ -1,17 +1,19 @@
 //! A running Reelmeter and the customers that a test makes on it.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use entity::grant::GrantClass;
 use entity::{AccountId, Credits, CustomerId, KeyId, Mode};
-use poem::listener::{Acceptor, Listener, TcpListener};
 use reelmeter::app::{self, App};
 use reelmeter::clock::Clock;
 use reelmeter::config::Config;
+use reelmeter::customer::caller::INFERENCE_SCOPES;
 use reelmeter::customer::credits::NewGrant;
-use reelmeter::customer::key::{INFERENCE_SCOPES, NewKey};
+use reelmeter::customer::key::NewKey;
 use reelmeter::customer::{credits, key, people};
+use reelmeter::http::serve::serve;
 use reelmeter::ledger::Lane;
 use reelmeter::ledger::check::{Scope, check};
 use reelmeter::provider::Registry;
@@ -20,10 +22,12 @@ use reelmeter::worker::Worker;
 use reqwest::{Method, Response, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
+use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use crate::database::{Engine, TestDatabase};
 use crate::fake::Fake;
+use crate::stream::EventStream;
 
 /// How long a test waits for something that is certain to happen before it gives up.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -37,8 +41,20 @@ pub struct TestApp {
     pub folder: tempfile::TempDir,
     database: TestDatabase,
     clock: Clock,
+    adjust: Adjust,
     lane: Option<Lane>,
     worker: Option<Worker>,
+    server: JoinHandle<()>,
+}
+
+/// What a test changes of the settings.
+type Adjust = Arc<dyn Fn(&mut Config) + Send + Sync>;
+
+/// Another process over the same data, as far as a test can tell.
+pub struct Beside {
+    pub app: App,
+    pub url: String,
+    lane: Lane,
     server: JoinHandle<()>,
 }
 
@@ -76,9 +92,10 @@ impl TestApp {
         app::migrate(&db).await.expect("the schema is made");
         publish_prices(&db, &config, &clock).await;
         db.close().await.expect("the database closes");
-        let (app, lane, server, url) = boot(&database, folder.path(), clock.clone(), &fake).await;
-        let client = client();
-        TestApp { app, url, client, fake, folder, database, clock, lane: Some(lane), worker: None, server }
+        let adjust: Adjust = Arc::new(|_| {});
+        let (app, lane, server, url) = boot(&database, folder.path(), clock.clone(), &fake, &adjust).await;
+        let (client, lane) = (client(), Some(lane));
+        TestApp { app, url, client, fake, folder, database, clock, adjust, lane, worker: None, server }
     }
 
     /// Starts a worker; tests that only look at submission need none.
@@ -90,9 +107,29 @@ impl TestApp {
     /// Stops everything as a clean shutdown does, and starts it again over the same data. No worker runs afterwards.
     pub async fn restart(mut self) -> TestApp {
         self.stop().await;
-        let (app, lane, server, url) =
-            boot(&self.database, self.folder.path(), self.clock.clone(), &self.fake).await;
+        let (app, lane, server, url) = self.boot().await;
         TestApp { app, url, lane: Some(lane), server, ..self }
+    }
+
+    /// The same with other settings.
+    pub async fn restart_with(self, adjust: impl Fn(&mut Config) + Send + Sync + 'static) -> TestApp {
+        TestApp { adjust: Arc::new(adjust), ..self }.restart().await
+    }
+
+    /// Another process over the same database with the same settings, as far as one process can have another: nothing in
+    /// memory is shared but the clock.
+    pub async fn beside(&self) -> Beside {
+        let (app, lane, server, url) = self.boot().await;
+        Beside { url, app, lane, server }
+    }
+
+    async fn boot(&self) -> (App, Lane, JoinHandle<()>, String) {
+        boot(&self.database, self.folder.path(), self.clock.clone(), &self.fake, &self.adjust).await
+    }
+
+    /// Opens a stream of events.
+    pub async fn follow(&self, customer: &Customer, path: &str, headers: &[(&str, &str)]) -> EventStream {
+        EventStream::open(&self.client, &format!("{}{path}", self.url), customer, headers).await
     }
 
     pub fn advance(&self, seconds: i64) {
@@ -100,6 +137,7 @@ impl TestApp {
     }
 
     async fn stop(&mut self) {
+        self.app.stopping.cancel();
         if let Some(worker) = self.worker.take() {
             worker.stop().await;
         }
@@ -114,6 +152,7 @@ impl TestApp {
         self.customer_with(mode, whole_credits, NewKey::default()).await
     }
 
+    /// The same with a key of other rights; without scopes it generates.
     pub async fn customer_with(&self, mode: Mode, whole_credits: i64, new: NewKey) -> Customer {
         let now = self.app.clock.now();
         let tx = self.app.db.begin().await.expect("a transaction");
@@ -121,7 +160,8 @@ impl TestApp {
         people::admit(&tx, customer.id, now).await.expect("an admission");
         let account = customer.account(mode);
         let key_id = KeyId(self.app.clock.new_id());
-        let scopes = INFERENCE_SCOPES.map(str::to_owned).to_vec();
+        let inference = INFERENCE_SCOPES.map(str::to_owned).to_vec();
+        let scopes = if new.scopes.is_empty() { inference } else { new.scopes };
         let new = NewKey { name: "test".into(), scopes, ..new };
         let secret: SecretString =
             key::create(&tx, key_id, (customer.id, account, mode), new, now).await.expect("a key");
@@ -222,6 +262,15 @@ impl TestApp {
     }
 }
 
+impl Beside {
+    pub async fn stop(self) {
+        self.app.stopping.cancel();
+        self.server.abort();
+        self.lane.stop().await;
+        self.app.db.close().await.expect("the database closes");
+    }
+}
+
 fn lines(violations: &[impl std::fmt::Display]) -> String {
     violations.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
@@ -274,18 +323,20 @@ async fn boot(
     folder: &std::path::Path,
     clock: Clock,
     fake: &Fake,
+    adjust: &Adjust,
 ) -> (App, Lane, JoinHandle<()>, String) {
     let mut config = config(database, folder);
+    adjust(&mut config);
     std::fs::create_dir_all(&config.data_dir).expect("a data folder");
     let mut providers = Registry::new(config.data_dir.join("scratch"));
     providers.add(fake.provider());
-    let acceptor = TcpListener::bind("127.0.0.1:0").into_acceptor().await.expect("a free port");
-    let address = acceptor.local_addr()[0].as_socket_addr().copied().expect("an address");
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("an address");
     config.listen = address;
     let (app, lane) = App::with_providers(config, clock, providers).await.expect("the app is built");
     let endpoint = reelmeter::http::endpoint(app.clone());
     let server = tokio::spawn(async move {
-        poem::Server::new_with_acceptor(acceptor).run(endpoint).await.expect("the server runs");
+        serve(listener, endpoint, std::future::pending(), Duration::ZERO).await;
     });
     (app, lane, server, format!("http://{address}"))
 }

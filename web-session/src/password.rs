@@ -22,14 +22,20 @@ pub enum PasswordError {
     Hash,
 }
 
-/// Hashes a new password with a fresh salt.
-pub fn hash_password(password: &str) -> Result<String, PasswordError> {
+/// Whether a new password is within bounds. What is in it is its owner's business.
+pub fn check_password(password: &str) -> Result<(), PasswordError> {
     if password.chars().count() < MIN_CHARS {
         return Err(PasswordError::TooShort);
     }
     if password.len() > MAX_BYTES {
         return Err(PasswordError::TooLong);
     }
+    Ok(())
+}
+
+/// Hashes a new password with a fresh salt.
+pub fn hash_password(password: &str) -> Result<String, PasswordError> {
+    check_password(password)?;
     let hash = hasher()?.hash_password(password.as_bytes()).map_err(|_| PasswordError::Hash)?;
     Ok(hash.to_string())
 }
@@ -38,6 +44,17 @@ pub fn hash_password(password: &str) -> Result<String, PasswordError> {
 pub fn verify_password(password: &str, hash: &str) -> bool {
     let (Ok(hasher), Ok(hash)) = (hasher(), PasswordHash::new(hash)) else { return false };
     password.len() <= MAX_BYTES && hasher.verify_password(password.as_bytes(), &hash).is_ok()
+}
+
+/// Does the work of [`verify_password`] for nobody: how long a refusal takes must not tell who is registered. Always false.
+pub fn verify_nobody(password: &str) -> bool {
+    let mut discarded = [0; 32];
+    if password.len() <= MAX_BYTES
+        && let Ok(hasher) = hasher()
+    {
+        let _discarded = hasher.hash_password_into(password.as_bytes(), &[0; 16], &mut discarded);
+    }
+    false
 }
 
 fn hasher() -> Result<Argon2<'static>, PasswordError> {
@@ -57,6 +74,11 @@ mod tests {
         assert!(!verify_password("correct horsf", &hash));
         assert!(!verify_password("correct horse", "not a hash"));
         assert_ne!(hash, hash_password("correct horse").unwrap());
+    }
+
+    #[test]
+    fn nobody_has_no_password() {
+        assert!(!verify_nobody("correct horse") && !verify_nobody("") && !verify_nobody(&"x".repeat(2_000)));
     }
 
     #[test]

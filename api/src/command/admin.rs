@@ -1,12 +1,16 @@
 //! `reelmeter admin …`: people, keys, credits and the books. Works beside a running server.
 
+mod access;
 mod backup;
 mod customer;
+mod invite;
 mod key;
 mod money;
+mod promotion;
 mod select;
 mod show;
 mod staff;
+mod user;
 
 use clap::Subcommand;
 
@@ -22,9 +26,19 @@ pub enum Admin {
     /// Customers
     #[command(subcommand)]
     Customer(customer::Customer),
+    /// People who sign in
+    #[command(subcommand)]
+    User(user::User),
+    /// Make an invite code and print it, once; or list and revoke invitations
+    Invite(invite::Invite),
+    /// Show who asks to be let in
+    Access,
     /// API keys
     #[command(subcommand)]
     Key(key::Key),
+    /// Promotion codes
+    #[command(subcommand)]
+    Promotion(promotion::Promotion),
     /// Give credits
     Grant(money::Grant),
     /// Correct an account, up or down
@@ -53,7 +67,11 @@ impl Admin {
         match self {
             Admin::CreateAdmin(command) => command.run(desk).await,
             Admin::Customer(command) => command.run(desk).await,
+            Admin::User(command) => command.run(desk).await,
+            Admin::Invite(command) => command.run(desk).await,
+            Admin::Access => access::list(desk).await,
             Admin::Key(command) => command.run(desk).await,
+            Admin::Promotion(command) => command.run(desk).await,
             Admin::Grant(command) => command.run(desk).await,
             Admin::Adjust(command) => command.run(desk).await,
             Admin::Refund(command) => command.run(desk).await,

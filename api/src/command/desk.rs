@@ -13,6 +13,8 @@ use crate::config::Config;
 use crate::db::Db;
 use crate::ledger::chain::Chain;
 use crate::ledger::{Lane, Ledger};
+use crate::metrics::Metrics;
+use crate::news::News;
 use crate::secret::Secret;
 use crate::video::Video;
 use crate::video::price_version::PriceVersions;
@@ -50,7 +52,10 @@ impl Desk {
     /// Starts a lane in this process. Beside a running server's lane that is safe: the database is the lock.
     pub fn vault(&self) -> anyhow::Result<Vault> {
         let secret = app::read_secret(&self.config)?;
-        let (ledger, lane) = Ledger::start(self.db.clone(), self.clock.clone(), Chain::new(&secret));
+        let (db, clock) = (self.db.clone(), self.clock.clone());
+        // Nobody here listens, and a running server looks by itself.
+        let news = News::new(false, self.clock.new_id());
+        let (ledger, lane) = Ledger::start(db, clock, Chain::new(&secret), news, &Metrics::default());
         let video = self.video(ledger, &secret).context("cannot start the vault")?;
         Ok(Vault { video, lane })
     }
@@ -63,6 +68,8 @@ impl Desk {
             catalog: Arc::new(app::read_catalog(&self.config)?),
             prices: PriceVersions::new(self.db.clone()),
             quotes: Arc::new(QuoteSigner::new(secret)),
+            offers: Default::default(),
+            typical: Default::default(),
             configured: Arc::new(BTreeSet::new()),
             deadline_s: self.config.task_deadline_s,
         })

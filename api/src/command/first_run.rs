@@ -17,8 +17,9 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::app::{App, write_private};
 use crate::config::Config;
+use crate::customer::caller::INFERENCE_SCOPES;
 use crate::customer::credits::{self, NewGrant};
-use crate::customer::key::{self, INFERENCE_SCOPES, NewKey};
+use crate::customer::key::{self, NewKey};
 use crate::customer::people::{self, Position};
 use crate::ledger::read;
 

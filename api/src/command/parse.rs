@@ -2,9 +2,13 @@
 
 use chrono::{DateTime, NaiveDate, NaiveTime};
 use entity::grant::GrantClass;
+use entity::user::UserRole;
 use entity::{Credits, Mode, Timestamp};
+use ipnet::IpNet;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
+
+use crate::customer::key;
 
 /// Longest reference, actor or reason, in characters.
 const MAX_CHARS: usize = 200;
@@ -55,11 +59,24 @@ pub fn micro_usd(text: &str) -> Result<i64, String> {
     exact.ok_or_else(|| "expected US dollars with at most 6 decimals, such as 0.05".to_owned())
 }
 
+/// A network, or a single address.
+pub fn network(text: &str) -> Result<IpNet, String> {
+    key::network(text.trim())
+        .ok_or_else(|| "expected an address, or a network such as 203.0.113.0/24".to_owned())
+}
+
 pub fn mode(text: &str) -> Result<Mode, String> {
     [Mode::Live, Mode::Test]
         .into_iter()
         .find(|mode| mode.as_str() == text)
         .ok_or_else(|| "expected live or test".to_owned())
+}
+
+pub fn role(text: &str) -> Result<UserRole, String> {
+    [UserRole::Owner, UserRole::Developer, UserRole::Viewer, UserRole::Billing]
+        .into_iter()
+        .find(|role| role.as_str() == text)
+        .ok_or_else(|| "expected owner, developer, viewer or billing".to_owned())
 }
 
 pub fn class(text: &str) -> Result<GrantClass, String> {

@@ -6,13 +6,13 @@
 mod banner;
 mod price;
 
+use std::future::pending;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use poem::Server;
-use poem::listener::TcpAcceptor;
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::shutdown::Signals;
@@ -37,6 +37,7 @@ pub async fn serve(mut config: Config, after_restore: bool) -> anyhow::Result<()
         Role::Worker => None,
         Role::All | Role::Api => Some(listen(&mut config).await?),
     };
+    let metrics = metrics_listener(&mut config).await?;
     let (app, lane) = App::build(config, Clock::system()).await?;
     prepare(&app).await?;
     accept_restored(&app, after_restore).await?;
@@ -45,7 +46,10 @@ pub async fn serve(mut config: Config, after_restore: bool) -> anyhow::Result<()
     if listener.is_some() {
         super::print(&banner::banner(&app).await?);
     }
+    let metrics = metrics.map(|listener| serve_metrics(listener, app.clone()));
     let served = run(app, lane, listener, signals).await;
+    // Last, so that the stop itself can be watched.
+    metrics.into_iter().for_each(|server| server.abort());
     drop(lock);
     served
 }
@@ -57,6 +61,24 @@ async fn listen(config: &mut Config) -> anyhow::Result<TcpListener> {
     let listener = TcpListener::bind(address).await.with_context(hint)?;
     config.listen = listener.local_addr()?;
     Ok(listener)
+}
+
+async fn metrics_listener(config: &mut Config) -> anyhow::Result<Option<TcpListener>> {
+    let Some(address) = config.metrics_listen else { return Ok(None) };
+    let hint = || format!("cannot listen on {address} (REELMETER_METRICS_LISTEN)");
+    let listener = TcpListener::bind(address).await.with_context(hint)?;
+    config.metrics_listen = Some(listener.local_addr()?);
+    Ok(Some(listener))
+}
+
+fn serve_metrics(listener: TcpListener, app: App) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        if let Some(address) = app.config.metrics_listen {
+            tracing::info!(%address, "metrics are served");
+        }
+        // Until the process ends: a server that finishes its last requests is still looked at.
+        http::serve::serve(listener, http::metrics::endpoint(app), pending(), Duration::ZERO).await;
+    })
 }
 
 async fn prepare(app: &App) -> anyhow::Result<()> {
@@ -91,15 +113,12 @@ async fn run(app: App, lane: Lane, listener: Option<TcpListener>, signals: Signa
     };
     let bridge = CancellationToken::new();
     if let Some(url) = app.config.redis_url.clone() {
-        tokio::spawn(app.wake.clone().bridge(url, app.ledger.enqueued(), bridge.clone()));
+        tokio::spawn(app.wake.clone().bridge(url, app.ledger.enqueued(), app.news.clone(), bridge.clone()));
     }
-    let served = match listener {
+    match listener {
         Some(listener) => serve_http(listener, app.clone(), signals).await,
-        None => {
-            signals.stop_requested().await;
-            Ok(())
-        }
-    };
+        None => signals.stop_requested().await,
+    }
     if let Some(worker) = worker {
         worker.stop().await;
     }
@@ -107,22 +126,20 @@ async fn run(app: App, lane: Lane, listener: Option<TcpListener>, signals: Signa
     bridge.cancel();
     app.db.close().await?;
     tracing::info!("stopped");
-    Ok(served?)
+    Ok(())
 }
 
-async fn serve_http(listener: TcpListener, app: App, signals: Signals) -> std::io::Result<()> {
-    let acceptor = TcpAcceptor::from_tokio(listener)?;
+async fn serve_http(listener: TcpListener, app: App, signals: Signals) {
     let stopping = app.stopping.clone();
     let told = async move {
         signals.stop_requested().await;
         stopping.cancel();
     };
-    Server::new_with_acceptor(acceptor)
-        .run_with_graceful_shutdown(http::endpoint(app), told, Some(HTTP_GRACE))
-        .await
+    http::serve::serve(listener, http::endpoint(app), told, HTTP_GRACE).await;
 }
 
-/// The description of the API.
-pub fn openapi() -> String {
-    http::openapi()
+/// The description of the API, as JSON or YAML.
+pub fn openapi(as_yaml: bool) -> anyhow::Result<String> {
+    let document = http::openapi()?;
+    if as_yaml { http::description::yaml(&document) } else { http::description::json(&document) }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fmt::Display;
+use std::net::IpAddr;
 use std::path::Path;
 use std::str::FromStr;
 
@@ -10,6 +11,7 @@ use figment::error::Kind;
 use figment::providers::{Format, Serialized, Toml};
 use figment::value::{Dict, Value};
 use figment::{Figment, Provider};
+use ipnet::IpNet;
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, de};
 
@@ -118,6 +120,37 @@ where
         NumberOrText::Number(number) => T::try_from(number).map_err(|_| wrong()),
         NumberOrText::Text(text) => text.parse().map_err(|_| wrong()),
     }
+}
+
+/// True or false, also when it is written as text.
+pub fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum FlagOrText {
+        Flag(bool),
+        Text(String),
+    }
+    let wrong = || de::Error::custom("true or false is expected");
+    match FlagOrText::deserialize(deserializer).map_err(|_| wrong())? {
+        FlagOrText::Flag(flag) => Ok(flag),
+        FlagOrText::Text(text) => text.parse().map_err(|_| wrong()),
+    }
+}
+
+/// Networks such as `10.0.0.0/8`, or single addresses, separated by commas.
+pub fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
+    let network = |text: &str| {
+        let text = text.trim();
+        let address = || text.parse::<IpAddr>().ok().map(IpNet::from);
+        text.parse().ok().or_else(address)
+    };
+    let text = String::deserialize(deserializer)?;
+    let parts = text.split(',').filter(|part| !part.trim().is_empty());
+    parts
+        .map(|part| {
+            network(part).ok_or_else(|| de::Error::custom("networks such as 10.0.0.0/8 are expected"))
+        })
+        .collect()
 }
 
 #[cfg(test)]

@@ -1,10 +1,11 @@
-//! Credits given and corrected by people: the two commands that this room sends to the vault.
+//! Credits given and corrected by people, and what a customer wants to be told of theirs: the commands that this room sends
+//! to the vault.
 
 use entity::grant::GrantClass;
 use entity::{AccountId, Credits, GrantId, Timestamp};
 
 use crate::clock::Clock;
-use crate::ledger::{Adjust, Command, Done, Grant, Ledger, Refusal};
+use crate::ledger::{Adjust, Command, Done, Grant, Ledger, Refusal, SetAlert, Thresholds};
 
 /// Credits to give.
 #[derive(Clone, Debug)]
@@ -73,4 +74,14 @@ pub async fn adjust(
         reference: correction.reference,
     };
     ledger.send(Command::Adjust(command)).await
+}
+
+/// Watches an account's balance from now on, or no more without thresholds. Through the vault, because nothing else writes
+/// an account.
+pub async fn set_alert(
+    ledger: &Ledger,
+    account: AccountId,
+    thresholds: Option<Thresholds>,
+) -> Result<Done, Refusal> {
+    ledger.send(Command::Alert(SetAlert { account, thresholds })).await
 }

@@ -4,48 +4,60 @@
 //! scanners and typos be caught without a look-up. Only the SHA-256 is stored: a key has full entropy, so a slow hash would
 //! protect nothing and would be paid for on every request.
 
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+
 use entity::{AccountId, Credits, CustomerId, KeyId, Mode, Timestamp, api_key, customer};
+use ipnet::{IpNet, Ipv4Net};
 use rand::RngExt;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, IntoActiveModel,
-    QueryFilter,
+    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait,
+    IntoActiveModel, QueryFilter,
 };
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
+
+use super::caller::{By, Identity};
 
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const RANDOM_CHARS: usize = 30;
 const CHECKSUM_CHARS: usize = 6;
 
-/// Who is calling, and what they may spend. Handed to the use cases.
+/// Who stands behind a key, and what limits it beside its caps, which are the vault's.
 #[derive(Clone, Debug)]
 pub struct KeyCaller {
-    pub key: KeyId,
-    pub customer: CustomerId,
-    pub account: AccountId,
-    pub mode: Mode,
-    pub group: String,
-    pub scopes: Vec<String>,
-    /// `None`: every model.
-    pub models: Option<Vec<String>>,
+    pub id: KeyId,
+    pub identity: Identity,
+    /// Networks that it may be used from; `None` is everywhere.
+    pub ip_ranges: Option<Vec<IpNet>>,
+    pub rate_per_minute: Option<NonZeroU32>,
+    /// Tasks that may be under way at once.
+    pub max_tasks: Option<u32>,
+    /// Coarse.
+    pub last_used_at: Option<Timestamp>,
 }
 
-/// What a key may do.
+/// What a key may do. `None` in a limit is none.
 #[derive(Clone, Debug, Default)]
 pub struct NewKey {
     pub name: String,
     pub scopes: Vec<String>,
+    /// Ids of the models that it may use.
     pub models: Option<Vec<String>>,
+    /// Price group; `None` is the customer's.
+    pub group: Option<String>,
+    pub ip_ranges: Option<Vec<IpNet>>,
+    pub rate_per_minute: Option<NonZeroU32>,
+    pub max_tasks: Option<u32>,
     pub cap_day: Option<Credits>,
     pub cap_week: Option<Credits>,
     pub cap_month: Option<Credits>,
     pub cap_lifetime: Option<Credits>,
     pub expires_at: Option<Timestamp>,
+    /// The user or the management key that makes it; `None` is an operator.
+    pub created_by: Option<String>,
     pub demo: bool,
 }
-
-/// Every scope of a key that generates.
-pub const INFERENCE_SCOPES: [&str; 3] = ["videos:write", "videos:read", "billing:read"];
 
 /// A fresh secret key. Shown once, to whoever made it.
 pub fn generate(mode: Mode) -> SecretString {
@@ -76,8 +88,28 @@ fn checksum(text: &str) -> String {
     digits.iter().map(|digit| char::from(*digit)).collect()
 }
 
-fn hash(key: &str) -> Vec<u8> {
-    Sha256::digest(key.as_bytes()).to_vec()
+/// What is stored of a secret.
+pub fn hash(secret: &SecretString) -> Vec<u8> {
+    Sha256::digest(secret.expose_secret().as_bytes()).to_vec()
+}
+
+/// What may be shown of a secret.
+pub fn hint(mode: Mode, secret: &SecretString) -> String {
+    let secret = secret.expose_secret();
+    format!("sk-rm_{}_…{}", mode.as_str(), &secret[secret.len() - 4..])
+}
+
+/// A network such as `10.0.0.0/8`, or a single address. Addresses of IPv4 that are written in IPv6 become what they are.
+pub fn network(text: &str) -> Option<IpNet> {
+    const MAPPED_BITS: u8 = 96;
+    let network = text.parse::<IpNet>().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))?;
+    let mapped = match network {
+        IpNet::V6(network) => network.addr().to_ipv4_mapped(),
+        IpNet::V4(_) => None,
+    };
+    let plain =
+        mapped.and_then(|address| Ipv4Net::new(address, network.prefix_len().checked_sub(MAPPED_BITS)?).ok());
+    Some(plain.map_or(network, IpNet::from).trunc())
 }
 
 /// Makes a key for one of a customer's accounts and answers with its id and secret.
@@ -89,20 +121,17 @@ pub async fn create(
     now: Timestamp,
 ) -> Result<SecretString, DbErr> {
     let secret = generate(account.2);
-    row(id, account, new, secret.expose_secret(), now).into_active_model().insert(tx).await?;
+    row(id, account, new, &secret, now).into_active_model().insert(tx).await?;
     Ok(secret)
 }
 
 fn row(
     id: KeyId,
-    account: (CustomerId, AccountId, Mode),
+    (customer_id, account_id, mode): (CustomerId, AccountId, Mode),
     new: NewKey,
-    secret: &str,
+    secret: &SecretString,
     now: Timestamp,
 ) -> api_key::Model {
-    let (customer_id, account_id, mode) = account;
-    let hint = format!("sk-rm_{}_…{}", mode.as_str(), &secret[secret.len() - 4..]);
-    let json = |list: &Vec<String>| serde_json::Value::from(list.clone()).to_string();
     api_key::Model {
         id,
         customer_id,
@@ -110,10 +139,10 @@ fn row(
         mode,
         name: new.name,
         hash: hash(secret),
-        hint,
-        scopes: json(&new.scopes),
-        models: new.models.as_ref().map(json),
-        price_group: None,
+        hint: hint(mode, secret),
+        scopes: list(&new.scopes),
+        models: new.models.as_deref().map(list),
+        price_group: new.group,
         cap_day: new.cap_day,
         cap_week: new.cap_week,
         cap_month: new.cap_month,
@@ -122,39 +151,67 @@ fn row(
         created_at: now,
         expires_at: new.expires_at,
         revoked_at: None,
+        ip_ranges: new.ip_ranges.as_deref().map(list),
+        rate_per_minute: new.rate_per_minute.map(|rate| i64::from(rate.get())),
+        max_tasks: new.max_tasks.map(i64::from),
+        created_by: new.created_by,
+        last_used_at: None,
+        previous_hash: None,
+        previous_until: None,
     }
 }
 
-/// Who stands behind a key; nobody, when it is malformed, unknown, revoked or expired.
+/// A list as it is stored: a JSON array.
+pub fn list<T: ToString>(items: &[T]) -> String {
+    items.iter().map(T::to_string).collect::<serde_json::Value>().to_string()
+}
+
+/// A list that was stored. One that can't be read allows nothing.
+pub fn read_list<T: serde::de::DeserializeOwned>(stored: &str) -> Vec<T> {
+    serde_json::from_str(stored).unwrap_or_default()
+}
+
+/// Who stands behind a key; nobody, when it is malformed, unknown, revoked or expired. For a while after a rotation the
+/// secret before it is as good as the new one.
 pub async fn authenticate(
     db: &impl ConnectionTrait,
     secret: &str,
     now: Timestamp,
 ) -> Result<Option<KeyCaller>, DbErr> {
+    use api_key::Column as K;
     if !is_well_formed(secret) {
         return Ok(None);
     }
-    let Some(key) = api_key::Entity::find().filter(api_key::Column::Hash.eq(hash(secret))).one(db).await?
-    else {
-        return Ok(None);
-    };
-    if key.revoked_at.is_some() || key.expires_at.is_some_and(|end| end <= now) {
-        return Ok(None);
-    }
-    let customer = customer::Entity::find_by_id(key.customer_id).one(db).await?;
-    Ok(customer.map(|customer| caller(key, customer)))
+    let hash = hash(&SecretString::from(secret));
+    let rotated = Condition::all().add(K::PreviousHash.eq(hash.clone())).add(K::PreviousUntil.gt(now));
+    let found = api_key::Entity::find()
+        .find_also_related(customer::Entity)
+        .filter(Condition::any().add(K::Hash.eq(hash)).add(rotated))
+        .one(db)
+        .await?;
+    let Some((key, Some(customer))) = found else { return Ok(None) };
+    let is_live = key.revoked_at.is_none() && key.expires_at.is_none_or(|end| end > now);
+    Ok(is_live.then(|| caller(key, customer)))
 }
 
 fn caller(key: api_key::Model, customer: customer::Model) -> KeyCaller {
-    let list = |text: &str| serde_json::from_str(text).unwrap_or_default();
-    KeyCaller {
-        key: key.id,
+    let limit = |limit: i64| u32::try_from(limit).unwrap_or(u32::MAX);
+    let identity = Identity {
         customer: customer.id,
         account: key.account_id,
         mode: key.mode,
         group: key.price_group.unwrap_or(customer.price_group),
-        scopes: list(&key.scopes),
-        models: key.models.as_deref().map(list),
+        scopes: read_list(&key.scopes),
+        models: key.models.as_deref().map(read_list),
+        by: By::Key(key.id),
+    };
+    KeyCaller {
+        id: key.id,
+        identity,
+        ip_ranges: key.ip_ranges.as_deref().map(read_list),
+        rate_per_minute: key.rate_per_minute.map(limit).and_then(NonZeroU32::new),
+        max_tasks: key.max_tasks.map(limit),
+        last_used_at: key.last_used_at,
     }
 }
 
@@ -176,6 +233,24 @@ mod tests {
     fn the_checksum_is_the_crc_in_base_62() {
         assert_eq!(checksum("sk-rm_live_7Qw3rTz9LmKp2XcVb8NdYf4HgJsA6E"), "38gZFm");
         assert_eq!(checksum(&format!("sk-rm_test_{}", "0".repeat(30))), "0iPhXL");
+    }
+
+    #[test]
+    fn a_network_is_read_in_every_usual_spelling() {
+        for (text, read) in [
+            ("10.0.0.0/8", "10.0.0.0/8"),
+            ("10.1.2.3/8", "10.0.0.0/8"),
+            ("192.0.2.7", "192.0.2.7/32"),
+            ("::ffff:192.0.2.7", "192.0.2.7/32"),
+            ("::ffff:10.0.0.0/104", "10.0.0.0/8"),
+            ("2001:db8::/32", "2001:db8::/32"),
+            ("2001:db8::1", "2001:db8::1/128"),
+        ] {
+            assert_eq!(network(text).map(|network| network.to_string()).as_deref(), Some(read), "{text}");
+        }
+        for text in ["", "10.0.0.0/33", "10.0.0", "example.com", "10.0.0.1-10.0.0.9"] {
+            assert_eq!(network(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -7,31 +7,60 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use poem::http::header::{CACHE_CONTROL, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
-use poem::http::{HeaderName, HeaderValue};
+use poem::http::{HeaderMap, HeaderName, HeaderValue};
 use poem::{Endpoint, IntoResponse, Request, Response};
 use tracing::{Instrument, field};
 
 use super::error::{self, ApiError, Rendering};
+use super::tally::{self, Tally};
 use super::{allowed_methods, request_id};
+use crate::app::App;
 use crate::clock::Clock;
+use crate::trace::{self, Parent};
+
+/// What is needed around every request.
+#[derive(Debug)]
+pub struct Door {
+    clock: Clock,
+    tally: Tally,
+}
+
+impl Door {
+    pub fn new(app: &App) -> Self {
+        Door { clock: app.clock.clone(), tally: Tally::new(app.metrics.clone()) }
+    }
+}
 
 /// Runs the request and answers it whatever happens inside; never fails.
-pub async fn answer<E: Endpoint>(next: Arc<E>, request: Request, clock: Clock) -> poem::Result<Response> {
-    let id = request_id::of(request.headers(), &clock);
+pub async fn answer<E: Endpoint>(next: Arc<E>, request: Request, door: Arc<Door>) -> poem::Result<Response> {
+    let door = &*door;
+    let in_flight = door.tally.begin();
+    let id = request_id::of(request.headers(), &door.clock);
     let path = request.uri().path().to_owned();
+    let (method, route) = (tally::method(request.method()), door.tally.route(&path));
     let span = tracing::info_span!(
         "request",
         id = %id,
         method = %request.method(),
         path = %path,
+        route = field::Empty,
+        trace = field::Empty,
         status = field::Empty,
         ms = field::Empty,
     );
+    trace::adopt(
+        &span,
+        || parent(request.headers()),
+        |span| {
+            span.record("route", route);
+        },
+    );
     let rendering = Rendering { as_problem: error::wants_problem(request.headers()), request_id: id };
     let response = async move {
-        let started = clock.now();
-        let response = respond(next, request, &path, &rendering).await;
-        let ms = clock.now().millis() - started.millis();
+        let started = door.clock.now();
+        let response = respond(next, request, &path, &rendering, &door.tally).await;
+        let ms = door.clock.now().millis() - started.millis();
+        in_flight.answered(method, route, response.status());
         tracing::Span::current().record("status", response.status().as_u16()).record("ms", ms);
         // Not at info: an access log is the proxy's work, and at our rates a line costs more than a refusal.
         tracing::debug!("answered");
@@ -40,13 +69,26 @@ pub async fn answer<E: Endpoint>(next: Arc<E>, request: Request, clock: Clock) -
     Ok(response.instrument(span).await)
 }
 
-async fn respond<E: Endpoint>(next: Arc<E>, request: Request, path: &str, rendering: &Rendering) -> Response {
+/// The headers that say which trace a request belongs to.
+fn parent(headers: &HeaderMap) -> Parent<'_> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    Parent { traceparent: text("traceparent"), tracestate: text("tracestate") }
+}
+
+async fn respond<E: Endpoint>(
+    next: Arc<E>,
+    request: Request,
+    path: &str,
+    rendering: &Rendering,
+    tally: &Tally,
+) -> Response {
     let error = match AssertUnwindSafe(next.call(request)).catch_unwind().await {
         Ok(Ok(output)) => return output.into_response(),
         Ok(Err(error)) => ApiError::from_framework(error, || allowed_methods(path)),
         // The panic's own message went to standard error already.
         Err(_) => ApiError::internal(anyhow::anyhow!("a handler panicked")),
     };
+    tally.refused(error.code());
     if error.status().is_server_error() {
         tracing::error!(code = error.code(), "{error}");
     } else {
@@ -74,11 +116,13 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+    use crate::metrics::Metrics;
 
     async fn answered(outcome: fn() -> poem::Result<Response>) -> (Response, String) {
         let request = Request::builder().header("x-request-id", "r1").finish();
+        let door = Door { clock: Clock::system(), tally: Tally::new(Metrics::default()) };
         let response =
-            answer(Arc::new(make(move |_| async move { outcome() })), request, Clock::system()).await;
+            answer(Arc::new(make(move |_| async move { outcome() })), request, Arc::new(door)).await;
         let mut response = response.unwrap();
         let body = response.take_body().into_string().await.unwrap();
         (response, body)

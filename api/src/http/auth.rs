@@ -1,6 +1,11 @@
 //! Who is calling: an argument of each handler, so that the check can't be forgotten, and made before the body is read.
 //!
-//! A key comes in `Authorization` or in `X-Api-Key`, never in the query: addresses end up in logs.
+//! A key comes in `Authorization` or in `X-Api-Key`, never in the query: addresses end up in logs. A browser comes with the
+//! cookie of its session. With a key the key alone decides, whatever the cookie is.
+
+pub mod session;
+
+mod key;
 
 use std::collections::BTreeSet;
 use std::marker::PhantomData;
@@ -14,15 +19,25 @@ use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 
 use super::error::ApiError;
 use crate::app::App;
-use crate::customer::key::{self, KeyCaller};
+use crate::customer::caller::{
+    BILLING_READ, BILLING_WRITE, Identity, KEYS_MANAGE, VIDEOS_READ, VIDEOS_WRITE,
+};
 use crate::video::Payer;
 
 const API_KEY: &str = "X-Api-Key";
 
-/// What a key must be allowed for an operation.
+/// What the caller must be allowed for an operation.
 pub trait Scope: Send + Sync + 'static {
     const NAME: &'static str;
+
+    fn is_had_by(identity: &Identity) -> bool {
+        identity.may(Self::NAME)
+    }
 }
+
+/// Whoever it is: for operations that ask for no scope.
+#[derive(Clone, Copy, Debug)]
+pub struct Anyone;
 
 #[derive(Clone, Copy, Debug)]
 pub struct VideosWrite;
@@ -30,38 +45,62 @@ pub struct VideosWrite;
 pub struct VideosRead;
 #[derive(Clone, Copy, Debug)]
 pub struct BillingRead;
+#[derive(Clone, Copy, Debug)]
+pub struct BillingWrite;
+#[derive(Clone, Copy, Debug)]
+pub struct KeysManage;
+
+impl Scope for Anyone {
+    const NAME: &'static str = "";
+
+    fn is_had_by(_: &Identity) -> bool {
+        true
+    }
+}
 
 impl Scope for VideosWrite {
-    const NAME: &'static str = "videos:write";
+    const NAME: &'static str = VIDEOS_WRITE;
 }
 
 impl Scope for VideosRead {
-    const NAME: &'static str = "videos:read";
+    const NAME: &'static str = VIDEOS_READ;
 }
 
 impl Scope for BillingRead {
-    const NAME: &'static str = "billing:read";
+    const NAME: &'static str = BILLING_READ;
 }
 
-/// Somebody with a valid key that has the scope `S`. What the key may still spend is not asked here.
+impl Scope for BillingWrite {
+    const NAME: &'static str = BILLING_WRITE;
+}
+
+impl Scope for KeysManage {
+    const NAME: &'static str = KEYS_MANAGE;
+}
+
+/// Marks a request whose caller is only looked at again, because its answer lasts: it was counted when it came.
+#[derive(Clone, Copy, Debug)]
+pub struct Again;
+
+/// Somebody who may do what the scope `S` allows. What they may still spend is not asked here.
 #[derive(Clone, Debug)]
 pub struct Caller<S> {
-    key: KeyCaller,
+    identity: Identity,
     scope: PhantomData<S>,
 }
 
 impl<S> Deref for Caller<S> {
-    type Target = KeyCaller;
+    type Target = Identity;
 
-    fn deref(&self) -> &KeyCaller {
-        &self.key
+    fn deref(&self) -> &Identity {
+        &self.identity
     }
 }
 
 impl<S> Caller<S> {
     pub fn payer(&self) -> Payer {
-        let KeyCaller { key, account, mode, ref group, ref models, .. } = self.key;
-        Payer { account, mode, key: Some(key), group: group.clone(), models: models.clone() }
+        let Identity { account, mode, ref group, ref models, .. } = self.identity;
+        Payer { account, mode, key: self.key(), group: group.clone(), models: models.clone() }
     }
 }
 
@@ -83,15 +122,15 @@ impl<'a, S: Scope> ApiExtractor<'a> for Caller<S> {
         _: &mut RequestBody,
         _: ExtractParamOptions<()>,
     ) -> poem::Result<Self> {
-        let key = authenticate::<S>(request).await?;
-        Ok(Caller { key, scope: PhantomData })
+        let identity = authenticate::<S>(request).await?;
+        Ok(Caller { identity, scope: PhantomData })
     }
 }
 
-/// The names of the two ways to send a key in the API's description.
-pub const SCHEMES: [&str; 2] = ["bearer", "apiKey"];
+/// The names of the ways to say who one is in the API's description.
+pub const SCHEMES: [&str; 3] = ["bearer", "apiKey", session::SCHEME];
 
-/// Describes the two ways to send a key.
+/// Describes the ways to say who one is.
 pub fn register_schemes(registry: &mut Registry) {
     let scheme = |ty, description| MetaSecurityScheme {
         ty,
@@ -108,6 +147,7 @@ pub fn register_schemes(registry: &mut Registry) {
     let header = scheme("apiKey", "The key alone, in a header of its own");
     let header = MetaSecurityScheme { name: Some(API_KEY), key_in: Some("header"), ..header };
     registry.create_security_scheme("apiKey", header);
+    session::register_scheme(registry);
 }
 
 /// The application that the request was given.
@@ -117,17 +157,13 @@ pub fn app(request: &Request) -> Result<&Arc<App>, ApiError> {
         .ok_or_else(|| ApiError::internal(anyhow::anyhow!("the request has no application")))
 }
 
-/// The owner of the request's key, if it has the scope.
-pub async fn authenticate<S: Scope>(request: &Request) -> Result<KeyCaller, ApiError> {
-    let app = app(request)?;
-    let secret = secret(request.headers())?.ok_or(ApiError::Unauthorized)?;
-    let caller = key::authenticate(app.db.read(), &secret, app.clock.now()).await;
-    let caller = caller.map_err(|error| ApiError::database(crate::db::fault(&error), error))?;
-    let caller = caller.ok_or(ApiError::Unauthorized)?;
-    match caller.scopes.iter().any(|scope| scope == S::NAME) {
-        true => Ok(caller),
-        false => Err(ApiError::InsufficientScope(S::NAME)),
-    }
+/// The owner of the request's key, or else of its session, if they have the scope.
+pub async fn authenticate<S: Scope>(request: &Request) -> Result<Identity, ApiError> {
+    let identity = match secret(request.headers())? {
+        Some(secret) => key::identify(request, &secret).await?,
+        None => session::identity(request).await?,
+    };
+    if S::is_had_by(&identity) { Ok(identity) } else { Err(ApiError::InsufficientScope(S::NAME)) }
 }
 
 /// The one key that the headers hold; `None` without any. Saying the same key twice is fine.

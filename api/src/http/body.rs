@@ -3,9 +3,13 @@
 //! Every wrong type is noted under its field, so that one answer names them all. What a dialect does not read is left over
 //! and named in a warning: unknown fields are never an error, so that clients may be newer than we are.
 
+mod change;
+mod optional;
+
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
 
+use entity::Credits;
 use poem::error::ReadBodyError;
 use poem::{Request, RequestBody};
 use poem_openapi::payload::{Json, Payload};
@@ -17,6 +21,8 @@ use serde_json::{Map, Value};
 use super::auth::app;
 use super::error::ApiError;
 use crate::video::request::FieldErrors;
+
+pub use optional::OptionalJson;
 
 /// Names of unknown fields that a warning repeats, and how much of each.
 const NAMED_MAX: usize = 10;
@@ -128,6 +134,22 @@ impl Fields {
             self.errors.push(name, "Is out of range");
         }
         fitting
+    }
+
+    /// Credits above zero.
+    pub fn positive_credits(&mut self, name: &str) -> Option<Credits> {
+        let number = |value: Value| serde_json::from_value::<Credits>(value).ok();
+        let amount = self.take(name, "Must be a number of credits with at most 3 decimals", number)?;
+        if amount <= Credits::ZERO {
+            self.errors.push(name, "Must be above zero");
+            return None;
+        }
+        Some(amount)
+    }
+
+    /// Whether the body has a field of this name, be it null.
+    pub fn is_mentioned(&self, name: &str) -> bool {
+        self.rest.contains_key(name)
     }
 
     pub fn flag(&mut self, name: &str) -> Option<bool> {

@@ -32,7 +32,7 @@ pub enum ApiError {
     ConflictingCredentials,
     #[error("no key, or not a good one")]
     Unauthorized,
-    #[error("the key lacks {0}")]
+    #[error("the key or the role lacks {0}")]
     InsufficientScope(&'static str),
     #[error("the key may not use {0}")]
     ModelNotAllowed(String),
@@ -71,6 +71,57 @@ pub enum ApiError {
     QuoteMismatch,
     #[error("the quote was used already")]
     QuoteUsed,
+    #[error("wrong e-mail address, password or code")]
+    InvalidCredentials,
+    #[error("a second factor is needed")]
+    TotpRequired,
+    #[error("the request may come from another site")]
+    CsrfRefused,
+    #[error("only for people with a session")]
+    SessionRequired,
+    #[error("only for keys")]
+    KeyRequired,
+    #[error("staff act for no customer")]
+    NoCustomer,
+    #[error("the customer is not admitted")]
+    BetaRequired,
+    #[error("registration needs an invitation")]
+    InviteRequired,
+    #[error("the key may not be used from this address")]
+    IpNotAllowed,
+    #[error("no such key")]
+    KeyNotFound,
+    #[error("no such session")]
+    SessionNotFound,
+    /// With a hint.
+    #[error("no such model: {0}")]
+    ModelNotFound(String),
+    #[error("no such promotion")]
+    PromotionNotFound,
+    #[error("the e-mail address is in use")]
+    EmailTaken,
+    #[error("the second factor is on already")]
+    TotpEnabled,
+    #[error("the task has not ended")]
+    TaskNotEnded,
+    #[error("the key is revoked")]
+    KeyRevoked,
+    #[error("the account has {limit} live keys")]
+    TooManyKeys { limit: u64 },
+    #[error("the promotion was redeemed already")]
+    AlreadyRedeemed,
+    #[error("the promotion is over")]
+    PromotionOver,
+    #[error("the reset link is no good")]
+    ResetInvalid,
+    #[error("too many failed attempts")]
+    TooManyAttempts { retry_after_s: u32 },
+    #[error("the key's rate is used up")]
+    RateLimited { retry_after_s: u32 },
+    #[error("the key has too many tasks under way")]
+    ConcurrencyLimit { limit: u32 },
+    #[error("too many streams of this account are open")]
+    TooManyStreams,
     #[error("nobody serves {0} right now")]
     ModelUnavailable(String),
     #[error("too many requests of this account are waiting")]
@@ -148,6 +199,33 @@ impl ApiError {
             Self::KeyReused => (S::UNPROCESSABLE_ENTITY, "idempotency_key_reused", "Idempotency key reused"),
             Self::QuoteMismatch => (S::UNPROCESSABLE_ENTITY, "quote_mismatch", "Quote mismatch"),
             Self::QuoteUsed => (S::UNPROCESSABLE_ENTITY, "quote_used", "Quote used"),
+            Self::InvalidCredentials => (S::UNAUTHORIZED, "invalid_credentials", "Invalid credentials"),
+            Self::TotpRequired => (S::UNAUTHORIZED, "totp_required", "Second factor required"),
+            Self::CsrfRefused => (S::FORBIDDEN, "csrf_refused", "Cross-site request refused"),
+            Self::SessionRequired => (S::FORBIDDEN, "session_required", "Session required"),
+            Self::KeyRequired => (S::FORBIDDEN, "key_required", "API key required"),
+            Self::NoCustomer => (S::FORBIDDEN, "no_customer", "No customer"),
+            Self::BetaRequired => (S::FORBIDDEN, "beta_required", "Closed beta"),
+            Self::InviteRequired => (S::FORBIDDEN, "invite_required", "Invitation required"),
+            Self::IpNotAllowed => (S::FORBIDDEN, "ip_not_allowed", "Address not allowed"),
+            Self::KeyNotFound => (S::NOT_FOUND, "key_not_found", "Key not found"),
+            Self::SessionNotFound => (S::NOT_FOUND, "session_not_found", "Session not found"),
+            Self::ModelNotFound(_) => (S::NOT_FOUND, "model_not_found", "Model not found"),
+            Self::PromotionNotFound => (S::NOT_FOUND, "promotion_not_found", "Promotion not found"),
+            Self::EmailTaken => (S::CONFLICT, "email_taken", "E-mail address taken"),
+            Self::TotpEnabled => (S::CONFLICT, "totp_enabled", "Second factor enabled"),
+            Self::TaskNotEnded => (S::CONFLICT, "task_not_ended", "Task not ended"),
+            Self::KeyRevoked => (S::CONFLICT, "key_revoked", "Key revoked"),
+            Self::TooManyKeys { .. } => (S::CONFLICT, "too_many_keys", "Too many keys"),
+            Self::AlreadyRedeemed => (S::CONFLICT, "already_redeemed", "Already redeemed"),
+            Self::PromotionOver => (S::GONE, "promotion_over", "Promotion over"),
+            Self::ResetInvalid => (S::GONE, "reset_invalid", "Reset link invalid"),
+            Self::TooManyAttempts { .. } => (S::TOO_MANY_REQUESTS, "too_many_attempts", "Too many attempts"),
+            Self::RateLimited { .. } => (S::TOO_MANY_REQUESTS, "rate_limited", "Rate limited"),
+            Self::ConcurrencyLimit { .. } => {
+                (S::TOO_MANY_REQUESTS, "concurrency_limit_reached", "Concurrency limit reached")
+            }
+            Self::TooManyStreams => (S::TOO_MANY_REQUESTS, "too_many_streams", "Too many streams"),
             Self::ModelUnavailable(_) => (S::SERVICE_UNAVAILABLE, "model_unavailable", "Model unavailable"),
             Self::TooManyRequests => (S::TOO_MANY_REQUESTS, "too_many_requests", "Too many requests"),
             Self::Busy => (S::SERVICE_UNAVAILABLE, "busy", "Busy"),
@@ -163,6 +241,11 @@ impl ApiError {
         match self {
             Self::OutcomeUnknown { keyed } => *keyed,
             Self::TooManyRequests
+            | Self::TooManyAttempts { .. }
+            | Self::RateLimited { .. }
+            | Self::ConcurrencyLimit { .. }
+            | Self::TooManyStreams
+            | Self::TaskNotEnded
             | Self::Busy
             | Self::Unavailable(_)
             | Self::ModelUnavailable(_)
@@ -175,8 +258,12 @@ impl ApiError {
     /// Seconds.
     pub fn retry_after_s(&self) -> Option<u32> {
         match self {
+            Self::TooManyAttempts { retry_after_s } | Self::RateLimited { retry_after_s } => {
+                Some(*retry_after_s)
+            }
             Self::TooManyRequests | Self::Busy => Some(1),
-            Self::NotReady | Self::OutcomeUnknown { .. } => Some(2),
+            Self::ConcurrencyLimit { .. } | Self::TooManyStreams => Some(5),
+            Self::NotReady | Self::TaskNotEnded | Self::OutcomeUnknown { .. } => Some(2),
             Self::Unavailable(_) => Some(5),
             Self::ModelUnavailable(_) => Some(60),
             _ => None,

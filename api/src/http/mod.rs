@@ -4,36 +4,78 @@
 //! must never read or write the database itself, never show an entity's row, and never let a refusal out in any other shape
 //! than [`error::ApiError`]'s. Whoever calls is an argument of the handler ([`auth::Caller`]), so the check can't be forgotten.
 
+pub mod account;
 pub mod auth;
 pub mod body;
+pub mod credits;
+pub mod description;
 pub mod dialect;
 pub mod error;
+pub mod etag;
 pub mod health;
 pub mod idempotency;
+pub mod key;
+pub mod limit;
+pub mod live;
+pub mod metrics;
+pub mod page;
+pub mod peer;
+pub mod query;
 pub mod request_id;
+pub mod serve;
 pub mod value;
 
 mod around;
+mod model_path;
+mod tally;
 
 use std::sync::Arc;
 
 use poem::endpoint::Endpoint;
-use poem::{EndpointExt, IntoEndpoint, Response};
+use poem::{EndpointExt, Response, Route};
 use poem_openapi::{OpenApi, OpenApiService, Tags};
 
 use crate::app::App;
 use dialect::native;
 
 /// Every path, with its methods. A path that answers `GET` answers `HEAD` too.
-pub const PATHS: [(&str, &[&str]); 10] = [
+pub const PATHS: &[(&str, &[&str])] = &[
     ("/api/ai/video/generate", &["POST"]),
     ("/api/ai/video/quote", &["POST"]),
-    ("/api/ai/tasks/{id}", &["GET"]),
+    ("/api/ai/models", &["GET"]),
+    ("/api/ai/models/{id}", &["GET"]),
+    ("/api/ai/models/{id}/schema", &["GET"]),
+    ("/api/ai/tasks", &["GET"]),
+    ("/api/ai/tasks/{id}", &["GET", "DELETE"]),
     ("/api/ai/tasks/{id}/content", &["GET", "HEAD"]),
     ("/api/ai/tasks/{id}/link", &["GET"]),
     ("/api/ai/tasks/{id}/cancel", &["POST"]),
+    ("/api/ai/tasks/{id}/events", &["GET"]),
+    ("/api/events", &["GET"]),
     ("/api/ai/credits", &["GET"]),
     ("/api/ai/credits/ledger", &["GET"]),
+    ("/api/keys", &["GET", "POST"]),
+    ("/api/keys/{id}", &["GET", "PATCH", "DELETE"]),
+    ("/api/keys/{id}/rotate", &["POST"]),
+    ("/api/keys/{id}/revoke", &["POST"]),
+    ("/api/key", &["GET"]),
+    ("/api/credits/redeem", &["POST"]),
+    ("/api/credits/alerts", &["GET", "PUT"]),
+    ("/api/auth/register", &["POST"]),
+    ("/api/auth/login", &["POST"]),
+    ("/api/auth/logout", &["POST"]),
+    ("/api/auth/me", &["GET"]),
+    ("/api/auth/mode", &["POST"]),
+    ("/api/auth/sessions", &["GET", "DELETE"]),
+    ("/api/auth/sessions/{id}", &["DELETE"]),
+    ("/api/auth/password", &["POST"]),
+    ("/api/auth/password/forgot", &["POST"]),
+    ("/api/auth/password/reset", &["POST"]),
+    ("/api/auth/totp", &["POST", "DELETE"]),
+    ("/api/auth/totp/confirm", &["POST"]),
+    ("/api/beta/request", &["POST"]),
+    ("/api/beta/redeem", &["POST"]),
+    ("/api/usage", &["GET"]),
     ("/healthz", &["GET"]),
     ("/readyz", &["GET"]),
 ];
@@ -44,38 +86,61 @@ enum Tag {
     Videos,
     /// What an account holds, and how it came to that.
     Credits,
+    /// API keys and their limits.
+    Keys,
+    /// Registering, signing in, and who may come in.
+    Account,
     /// For load balancers and supervisors.
     Health,
 }
 
 /// All operations. They find the [`App`] in the request, so that the description can be printed without one.
 fn operations() -> impl OpenApi {
-    (native::Generate, native::Task, native::Content, native::Link, native::Credits, health::Health)
+    (
+        (native::Generate, native::Models),
+        (native::Task, native::Tasks, native::Events, native::Content, native::Link),
+        (native::Credits, native::Usage, credits::Redeem, credits::Alerts),
+        key::operations(),
+        (account::Auth, account::Sessions, account::Password, account::SecondFactor, account::Beta),
+        health::Health,
+    )
 }
 
 fn service() -> OpenApiService<impl OpenApi, ()> {
-    OpenApiService::new(operations(), "Reelmeter", env!("CARGO_PKG_VERSION")).description(
-        "Video generation, metered in credits. Credits are held when a task is accepted, captured for what is \
-         delivered, and given back otherwise. Amounts are numbers of credits with at most 3 decimals; times are \
-         RFC 3339 in UTC.",
-    )
+    OpenApiService::new(operations(), "Reelmeter", env!("CARGO_PKG_VERSION"))
+        .description("Video generation, metered in credits.")
 }
 
 /// The whole door: every route, and around it what is the same for all of them.
 pub fn endpoint(app: App) -> impl Endpoint<Output = Response> {
-    let clock = app.clock.clone();
-    let routes = service().into_endpoint().data(Arc::new(app));
-    routes.around(move |next, request| around::answer(next, request, clock.clone()))
+    let door = Arc::new(around::Door::new(&app));
+    let public_url = app.config.public_url.is_some().then(|| app.config.public_url());
+    let app = Arc::new(app);
+    let described =
+        description::routes(Route::new(), service().spec(), || service().swagger_ui_html(), public_url);
+    let routes = account::page::routes(described)
+        .at(metrics::PATH, metrics::on_ordinary_address(app.clone()))
+        .nest_no_strip("/", service())
+        .data(app.clone())
+        .before(model_path::fold);
+    let answered = routes.around(move |next, request| around::answer(next, request, door.clone()));
+    answered.around(move |next, request| limit::answer(next, request, app.clone()))
 }
 
-/// The description of the API (OpenAPI 3.0, pretty JSON): the same text on every call.
-pub fn openapi() -> String {
-    service().spec()
+/// The description of the API (OpenAPI 3.1), as it is committed: it names no server.
+pub fn openapi() -> anyhow::Result<serde_json::Value> {
+    description::document(&service().spec(), None)
+}
+
+/// Paths of what is for people to look at, with their methods: no operations of the API.
+fn pages() -> impl Iterator<Item = &'static (&'static str, &'static [&'static str])> {
+    description::PATHS.iter().chain(&account::page::PATHS)
 }
 
 /// The `Allow` header of a path; empty when there is no such path.
 fn allowed_methods(path: &str) -> String {
-    let known = PATHS.iter().find(|(template, _)| matches(template, path));
+    let path = &*model_path::folded(path);
+    let known = PATHS.iter().chain(pages()).find(|(template, _)| matches(template, path));
     let methods = known.map_or(&[][..], |(_, methods)| methods);
     let implied = methods.contains(&"GET") && !methods.contains(&"HEAD");
     methods.iter().copied().chain(implied.then_some("HEAD")).collect::<Vec<_>>().join(", ")

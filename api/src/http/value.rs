@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use entity::{Credits, Timestamp};
+use entity::{Credits, Mode, Timestamp};
+use poem_openapi::Enum;
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef};
 use poem_openapi::types::{ParseError, ParseFromJSON, ParseFromParameter, ParseResult, ToJSON, Type};
 use serde::Serialize;
@@ -104,5 +105,22 @@ impl<const MIN: u32, const MAX: u32> ParseFromParameter for Bounded<MIN, MAX> {
 impl<const MIN: u32, const MAX: u32> ToJSON for Bounded<MIN, MAX> {
     fn to_json(&self) -> Option<Value> {
         Some(self.0.into())
+    }
+}
+
+/// `live` or `test`.
+#[derive(Clone, Copy, Debug, Enum)]
+#[oai(rename_all = "lowercase")]
+pub enum ModeName {
+    Live,
+    Test,
+}
+
+impl From<ModeName> for Mode {
+    fn from(name: ModeName) -> Self {
+        match name {
+            ModeName::Live => Mode::Live,
+            ModeName::Test => Mode::Test,
+        }
     }
 }

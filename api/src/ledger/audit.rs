@@ -18,6 +18,8 @@ use crate::db::Db;
 const PAGE: u64 = 500;
 /// Rows that one run of the compaction takes up.
 const MAX_COMPACTED: u64 = 5_000;
+/// How long a commit's own deltas stay, in seconds: whoever adds them up takes many at once.
+const TAIL_SECONDS: i64 = 60;
 
 /// Writes a Merkle root over every account's chain head, and says it to the log: whoever rewrites history must rewrite both.
 pub async fn write_root(db: &Db, now: Timestamp) -> Result<(), DbErr> {
@@ -60,16 +62,18 @@ fn merkle_root(mut level: Vec<[u8; 32]>) -> [u8; 32] {
     level.first().copied().unwrap_or_default()
 }
 
-/// Adds the deltas of past days up, one row a day, mode and place, so that a trial balance is days and a tail.
+/// Adds the deltas of what is not brand-new up, one row a day, mode and place, so that a trial balance is days and a short
+/// tail. Whoever watches our accounts asks for one every few seconds.
 pub async fn compact_deltas(db: &Db, now: Timestamp) -> Result<(), DbErr> {
-    let tx = db.begin().await?;
     let old = book_delta::Entity::find()
-        .filter(book_delta::Column::At.lt(now.day()))
-        .filter(book_delta::Column::CommitId.gt(Uuid::from_u128(u128::from(u64::MAX))))
-        .order_by_asc(book_delta::Column::CommitId)
-        .limit(MAX_COMPACTED)
-        .all(&tx)
-        .await?;
+        .filter(book_delta::Column::At.lt(now.plus_seconds(-TAIL_SECONDS)))
+        .filter(book_delta::Column::CommitId.gt(Uuid::from_u128(u128::from(u64::MAX))));
+    // Nothing is written while nothing happens.
+    if old.clone().one(db.read()).await?.is_none() {
+        return Ok(());
+    }
+    let tx = db.begin().await?;
+    let old = old.order_by_asc(book_delta::Column::CommitId).limit(MAX_COMPACTED).all(&tx).await?;
     let mut commits: Vec<Uuid> = whole_commits(&old).iter().map(|row| row.commit_id).collect();
     commits.dedup();
     // What is added up is what this run deleted: another process may be at the same rows.

@@ -9,12 +9,15 @@ use entity::key_usage::UsageWindow;
 use entity::transfer::{Place, TransferKind};
 use entity::{
     AccountId, Credits, GrantId, KeyId, Mode, TaskId, Timestamp, account, adjustment, api_key, attempt,
-    book_delta, clip, delivery, event, grant, hold, hold_allocation, job, key_usage, task, task_request,
-    transfer,
+    book_delta, clip, delivery, event, grant, hold, hold_allocation, job, key_usage, task, task_metadata,
+    task_request, transfer,
 };
+
+use serde_json::{Value, json};
 
 use super::Refusal;
 use super::chain::Chain;
+use super::key_usage::Usage;
 
 /// Everything that a batch may look at, by key.
 #[derive(Debug, Default)]
@@ -29,7 +32,7 @@ pub struct Book {
     pub allocations: HashMap<TaskId, Vec<hold_allocation::Model>>,
     pub attempts: HashMap<TaskId, Vec<attempt::Model>>,
     pub keys: HashMap<KeyId, api_key::Model>,
-    pub usage: BTreeMap<(KeyId, UsageRow), key_usage::Model>,
+    pub usage: Usage,
     pub by_idempotency_key: HashMap<(AccountId, String), TaskId>,
     pub by_quote: HashMap<uuid::Uuid, TaskId>,
     pub references: HashMap<(TransferKind, String), transfer::Model>,
@@ -50,7 +53,7 @@ impl UsageRow {
             UsageRow::Day(start) => (UsageWindow::Day, start),
             UsageRow::Lifetime => (UsageWindow::Lifetime, Timestamp::from_micros(0)),
         };
-        key_usage::Model { key_id, win, starts_at, used: Credits::ZERO, open: Credits::ZERO }
+        key_usage::Model { key_id, win, starts_at, used: Credits::ZERO, open: Credits::ZERO, open_tasks: 0 }
     }
 }
 
@@ -67,6 +70,7 @@ pub struct Writes {
     pub tasks: BTreeSet<TaskId>,
     pub new_tasks: BTreeSet<TaskId>,
     pub requests: Vec<task_request::Model>,
+    pub metadata: Vec<task_metadata::Model>,
     pub new_jobs: Vec<job::Model>,
     pub canceled_jobs: BTreeSet<TaskId>,
     pub ended_jobs: BTreeSet<TaskId>,
@@ -130,16 +134,22 @@ impl Book {
         Ok(())
     }
 
-    /// Appends to what the customer can follow: streams and webhooks read it in this order.
+    /// Appends to what the customer can follow: streams and webhooks read it in this order. `body` is an object, and is told
+    /// with the balance as it is after what happened.
     pub fn tell(
         &mut self,
         id: AccountId,
         now: Timestamp,
         kind: &str,
         task: Option<TaskId>,
-        body: String,
+        mut body: Value,
     ) -> Result<i64, Refusal> {
         let account = self.accounts.get_mut(&id).ok_or(Refusal::NoAccount)?;
+        if let Some(members) = body.as_object_mut() {
+            let (available, held, debt) = (available(account), account.held, account.debt);
+            let balance = json!({ "available": available, "held": held, "debt": debt });
+            members.insert("balance".to_owned(), balance);
+        }
         account.event_seq += 1;
         let n = account.event_seq;
         self.writes.accounts.insert(id);
@@ -149,9 +159,16 @@ impl Book {
             at: now,
             r#type: kind.into(),
             task_id: task,
-            body,
+            body: body.to_string(),
         });
         Ok(n)
+    }
+
+    /// The accounts that look different after the batch to whoever follows them.
+    pub fn changed(&self) -> BTreeSet<AccountId> {
+        let wished = self.writes.canceled_jobs.iter().filter_map(|task| self.jobs.get(task));
+        let told = self.writes.events.iter().map(|event| event.account_id);
+        told.chain(wished.map(|job| job.account_id)).collect()
     }
 
     /// Ids of the account's grants that hold anything, in burn order: priority, expiry (never last), creation, id.
@@ -222,6 +239,16 @@ pub fn available(account: &account::Model) -> Credits {
     let thousandths =
         account.credited.thousandths() - account.debited.thousandths() - account.held.thousandths();
     Credits::from_thousandths(thousandths)
+}
+
+/// What can be spent of an account by an instant: what is over of its grants no more, even if that is not written yet.
+pub fn spendable<'a>(
+    account: &account::Model,
+    grants: impl IntoIterator<Item = &'a grant::Model>,
+    now: Timestamp,
+) -> Credits {
+    let over = grants.into_iter().filter(|grant| is_over(grant, now)).map(|grant| grant.remaining);
+    over.fold(available(account), |rest, part| taken(rest, part).unwrap_or(Credits::ZERO))
 }
 
 /// Our own accounts are sums over the journal; the other three places are the customer's.

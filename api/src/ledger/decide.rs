@@ -5,6 +5,7 @@
 //! anyway.)
 
 mod accept;
+mod alert;
 mod credit;
 mod grants;
 #[cfg(test)]
@@ -38,7 +39,11 @@ pub fn decide(
     let now = book.at(account, context.now)?;
     let context = &Context { now, chain: context.chain };
     let expired = grants::expire_overdue(book, account, context)?;
-    match command {
+    if !expired.is_zero() {
+        // As if the expiry had come by itself: who is told what must not depend on whether it did.
+        alert::watch(book, account, context)?;
+    }
+    let answer = match command {
         Command::Accept(accept) => accept::accept(book, accept, context),
         Command::Settle(settle) => settle::settle(book, settle, context),
         Command::Cancel(cancel) => settle::cancel(book, cancel, context),
@@ -46,5 +51,8 @@ pub fn decide(
         Command::Adjust(adjust) => credit::adjust(book, adjust, spare, context),
         Command::Refund(refund) => credit::refund(book, refund, spare, context),
         Command::Expire(_) => Ok(Done::Expired(expired)),
-    }
+        Command::Alert(set) => alert::set(book, set),
+    };
+    alert::watch(book, account, context)?;
+    answer
 }

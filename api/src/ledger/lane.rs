@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use entity::{AccountId, Timestamp};
 use futures_util::FutureExt;
@@ -15,14 +15,18 @@ use sea_orm::DbErr;
 use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument;
 
 use super::book::Book;
 use super::chain::Chain;
 use super::decide::{self, Context};
 use super::queue::{Queue, Waiting};
+use super::tally::Tally;
 use super::{Command, Done, Refusal, load, write};
 use crate::clock::Clock;
 use crate::db::{Db, Fault, fault};
+use crate::metrics::Metrics;
+use crate::news::News;
 
 /// The largest batch. The curve of throughput is flat above it, and waiting time is not.
 const MAX_BATCH: usize = 512;
@@ -37,6 +41,7 @@ const RECOVERY_PAUSE: Duration = Duration::from_millis(250);
 pub struct Ledger {
     queue: Arc<Queue>,
     enqueued: watch::Sender<u64>,
+    tally: Tally,
 }
 
 /// The running lane; stopping it serves everybody who waits first.
@@ -48,26 +53,34 @@ pub struct Lane {
 
 impl Ledger {
     /// Starts the lane. A panic in it ends the process: a supervisor restarts a whole program, never half a lane.
-    pub fn start(db: Db, clock: Clock, chain: Chain) -> (Ledger, Lane) {
+    pub fn start(db: Db, clock: Clock, chain: Chain, news: News, metrics: &Metrics) -> (Ledger, Lane) {
+        let tally = Tally::new(metrics);
         let queue = Arc::new(Queue::default());
         let enqueued = watch::Sender::new(0);
         let writer = Writer {
             db,
             clock,
             chain,
+            news,
             enqueued: enqueued.clone(),
             aside: TaskTracker::new(),
             patience: Semaphore::new(1),
+            tally: tally.clone(),
         };
         let running = tokio::spawn(or_abort(run(queue.clone(), Arc::new(writer))));
-        (Ledger { queue: queue.clone(), enqueued }, Lane { queue, running })
+        (Ledger { queue: queue.clone(), enqueued, tally }, Lane { queue, running })
     }
 
     /// Does one command and answers once it is committed. Dropping the future drops only the answer.
     pub async fn send(&self, command: Command) -> Result<Done, Refusal> {
         let (answer, receiver) = oneshot::channel();
-        self.queue.push(Waiting { command, answer })?;
+        self.queue.push(Waiting { command, answer }).inspect_err(|refusal| self.tally.refused(refusal))?;
         receiver.await.unwrap_or(Err(Refusal::OutcomeUnknown))
+    }
+
+    /// How many commands wait to end something, and how many others.
+    pub fn waiting(&self) -> (usize, usize) {
+        self.queue.waiting()
     }
 
     /// Changes with every job that this process enqueued, so that nobody need wait for their next look.
@@ -106,11 +119,13 @@ struct Writer {
     db: Db,
     clock: Clock,
     chain: Chain,
+    news: News,
     enqueued: watch::Sender<u64>,
     /// Commands whose account somebody else has locked, each waiting for it alone, beside the lane.
     aside: TaskTracker,
     /// One at a time: the lane's pool has two connections, and the lane itself never waits for one.
     patience: Semaphore,
+    tally: Tally,
 }
 
 /// Why a transaction was not committed.
@@ -177,6 +192,7 @@ impl Writer {
         for (waiting, answer) in batch.into_iter().zip(answers) {
             match answer {
                 Some(answer) => {
+                    self.tally.answered(&waiting.command, &answer);
                     if matches!(answer, Ok(Done::Accepted { replayed: false, .. })) {
                         self.enqueued.send_modify(|n| *n += 1);
                     }
@@ -195,8 +211,13 @@ impl Writer {
         let commands: Vec<&Command> = batch.iter().map(|waiting| &waiting.command).collect();
         let (mut retries, mut recoveries, mut unknown) = (0, 0, false);
         loop {
-            let error = match self.attempt(&commands, patient || unknown).await {
-                Ok(answers) => return Ok(answers),
+            let begun = Instant::now();
+            let span = tracing::debug_span!("batch", commands = commands.len());
+            let error = match self.attempt(&commands, patient || unknown).instrument(span).await {
+                Ok(answers) => {
+                    self.tally.committed(commands.len(), begun);
+                    return Ok(answers);
+                }
                 Err(Broken::Spoiled(refusal)) if batch.len() == 1 => return Err(refusal),
                 Err(Broken::Spoiled(_)) => return Err(Refusal::Internal),
                 Err(Broken::Unknown(error)) => {
@@ -236,11 +257,14 @@ impl Writer {
         let answers =
             self.decide(&mut book, commands, |account| !patient && missing.contains(&account), now)?;
         write::write(&tx, &book, self.clock.new_id(), now).await?;
-        tx.commit().await.map_err(|error| match fault(&error) {
-            Fault::Connection => Broken::Unknown(error),
-            _ => Broken::Db(error),
-        })?;
-        Ok(answers)
+        let committed = tx.commit().await;
+        // Also when the outcome is unknown: news that are none cost a look.
+        self.news.tell(book.changed());
+        match committed {
+            Ok(()) => Ok(answers),
+            Err(error) if fault(&error) == Fault::Connection => Err(Broken::Unknown(error)),
+            Err(error) => Err(Broken::Db(error)),
+        }
     }
 
     fn decide(

@@ -7,14 +7,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use entity::transfer::TransferKind;
 use entity::{
-    AccountId, KeyId, TaskId, Timestamp, account, api_key, attempt, grant, hold, hold_allocation, job,
-    key_usage, task, transfer,
+    AccountId, KeyId, TaskId, Timestamp, account, api_key, attempt, grant, hold, hold_allocation, job, task,
+    transfer,
 };
 use sea_orm::{ActiveEnum, ConnectionTrait, DbErr, Value};
 
-use super::book::{Book, usage_row};
+use super::Command;
+use super::book::Book;
 use super::bulk;
-use super::{CapWindow, Command};
+use super::key_usage::{oldest_day, usage_of};
 
 /// Locks the accounts of a batch. With `patient` unset, accounts that somebody else has locked are left out, so that one
 /// stuck row can't stop the lane; the caller tries those alone.
@@ -73,7 +74,7 @@ impl Wanted {
                 }
                 Command::Grant(grant) => drop(wanted.references.insert(grant.reference.clone())),
                 Command::Adjust(adjust) => drop(wanted.references.insert(adjust.reference.clone())),
-                Command::Expire(_) => {}
+                Command::Expire(_) | Command::Alert(_) => {}
             }
         }
         wanted
@@ -163,14 +164,9 @@ async fn load_keys(
     let keys = bulk::find::<api_key::Entity>(db, &[api_key::Column::Id], ids, "").await?;
     book.keys = keys.into_iter().map(|key| (key.id, key)).collect();
     let held: Vec<&hold::Model> = book.holds.values().filter(|hold| hold.key_id.is_some()).collect();
-    let windows = [CapWindow::Week, CapWindow::Month].into_iter().filter_map(|window| window.starts_at(now));
-    let oldest = held.iter().map(|hold| hold.accepted_at.day()).chain(windows).min().unwrap_or(now);
-    let users: BTreeSet<KeyId> =
-        wanted.keys.iter().copied().chain(held.iter().filter_map(|hold| hold.key_id)).collect();
-    let users = users.into_iter().map(|id| vec![Value::from(id)]).collect();
-    let tail = format!("AND (win = 'lifetime' OR starts_at >= {})", oldest.micros());
-    let usage = bulk::find::<key_usage::Entity>(db, &[key_usage::Column::KeyId], users, &tail).await?;
-    book.usage = usage.into_iter().map(|usage| ((usage.key_id, usage_row(&usage)), usage)).collect();
+    let oldest = held.iter().map(|hold| hold.accepted_at.day()).chain([oldest_day(now)]).min().unwrap_or(now);
+    let users = wanted.keys.iter().copied().chain(held.iter().filter_map(|hold| hold.key_id)).collect();
+    book.usage = usage_of(db, &users, oldest).await?;
     Ok(())
 }
 

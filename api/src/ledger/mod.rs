@@ -6,17 +6,22 @@
 //!
 //! Invariant: after every commit the whole book balances ([`check`]).
 
+mod alert;
 pub mod audit;
 pub mod book;
 mod bulk;
 pub mod chain;
 pub mod check;
 mod decide;
+pub mod key_usage;
 pub mod lane;
 mod load;
 mod open;
 mod queue;
 pub mod read;
+mod tally;
+pub mod totals;
+pub mod usage;
 mod write;
 
 #[cfg(test)]
@@ -24,9 +29,11 @@ mod tests;
 
 use chrono::{Datelike, Days, Months, NaiveDate, NaiveTime};
 use entity::{
-    AccountId, Credits, GrantId, KeyId, TaskId, Timestamp, clip, grant::GrantClass, job, task, task_request,
+    AccountId, Credits, GrantId, KeyId, TaskId, Timestamp, clip, grant::GrantClass, job, task, task_metadata,
+    task_request,
 };
 
+pub use alert::{SetAlert, Thresholds};
 pub use lane::{Lane, Ledger};
 pub use open::open_account;
 
@@ -40,6 +47,7 @@ pub enum Command {
     Adjust(Adjust),
     Refund(Refund),
     Expire(AccountId),
+    Alert(SetAlert),
 }
 
 /// Hold credits for a task and enqueue it: the rows are prepared, the lane fills in what only it knows.
@@ -48,6 +56,8 @@ pub struct Accept {
     /// `state` is live, `created_at` is overwritten with the lane's time.
     pub task: task::Model,
     pub request: task_request::Model,
+    /// What the task can be found by.
+    pub metadata: Vec<task_metadata::Model>,
     /// `created_at`, `run_at` and `deadline_at` are shifted to the lane's time.
     pub job: job::Model,
 }
@@ -149,6 +159,8 @@ pub enum Done {
     Booked { replayed: bool },
     /// How much expired.
     Expired(Credits),
+    /// The account is watched for what was asked.
+    AlertSet,
 }
 
 /// Why the vault refused. Nothing was changed.
@@ -166,6 +178,8 @@ pub enum Refusal {
     KeyGone(KeyId),
     #[error("the account is frozen")]
     Frozen,
+    #[error("the API key has {limit} tasks under way, as many as it may")]
+    TooManyTasks { limit: u32 },
     #[error("insufficient credits")]
     Insufficient { required: Credits, available: Credits, held: Credits },
     #[error("a spend cap of the API key is reached")]
@@ -238,6 +252,7 @@ impl Command {
             Command::Adjust(adjust) => adjust.account,
             Command::Refund(refund) => refund.account,
             Command::Expire(account) => *account,
+            Command::Alert(set) => set.account,
         }
     }
 

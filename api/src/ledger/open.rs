@@ -1,6 +1,6 @@
 //! A new, empty account. The only row of the vault that is not written by the lane: it holds nothing yet.
 
-use entity::account::AccountStatus;
+use entity::account::{AccountStatus, AlertState};
 use entity::{AccountId, Credits, CustomerId, Mode, Timestamp, account};
 use sea_orm::{ActiveModelTrait, DatabaseTransaction, DbErr, IntoActiveModel};
 
@@ -27,6 +27,9 @@ pub async fn open_account(
         last_at: now,
         head: GENESIS.to_vec(),
         created_at: now,
+        alert_low: None,
+        alert_recover: None,
+        alert_state: AlertState::Ok,
     };
     row.into_active_model().insert(tx).await?;
     Ok(())

@@ -72,6 +72,12 @@ impl Queue {
         }
     }
 
+    /// How many wait to end something, and how many others.
+    pub fn waiting(&self) -> (usize, usize) {
+        let lines = self.lock();
+        (lines.urgent.len(), lines.waiting)
+    }
+
     /// Lets nobody else in; what waits is still served.
     pub fn close(&self) {
         self.lock().closed = true;

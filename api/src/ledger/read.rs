@@ -2,12 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use entity::account::AlertState;
 use entity::{
     AccountId, Credits, CustomerId, Mode, TaskId, Timestamp, account, grant, hold, hold_allocation, transfer,
 };
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
-use super::book::{available, expiry, is_over};
+use super::Thresholds;
+use super::alert::thresholds;
+use super::book::{expiry, is_over, spendable};
 
 /// An account's credits at an instant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,14 +37,8 @@ pub async fn balance(
     now: Timestamp,
 ) -> Result<Option<Balance>, DbErr> {
     let Some(account) = account::Entity::find_by_id(id).one(db).await? else { return Ok(None) };
-    let live = grant::Entity::find()
-        .filter(grant::Column::AccountId.eq(id))
-        .filter(grant::Column::ClosedAt.is_null())
-        .all(db)
-        .await?;
-    let over = live.iter().filter(|grant| is_over(grant, now)).map(|grant| grant.remaining);
-    let over = over.fold(Credits::ZERO, |sum, part| sum.checked_add(part).unwrap_or(sum));
-    let available = available(&account).checked_sub(over).unwrap_or(Credits::ZERO);
+    let live = live_grants(db, id).await?;
+    let available = spendable(&account, &live, now);
     Ok(Some(Balance {
         available,
         held: account.held,
@@ -51,6 +48,33 @@ pub async fn balance(
         seq: account.seq,
         as_of: now,
     }))
+}
+
+async fn live_grants(db: &impl ConnectionTrait, id: AccountId) -> Result<Vec<grant::Model>, DbErr> {
+    grant::Entity::find()
+        .filter(grant::Column::AccountId.eq(id))
+        .filter(grant::Column::ClosedAt.is_null())
+        .all(db)
+        .await
+}
+
+/// What an account is watched for, and what was last said of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Alerts {
+    /// `None`: it is not watched.
+    pub thresholds: Option<Thresholds>,
+    pub state: AlertState,
+    pub available: Credits,
+}
+
+pub async fn alerts(
+    db: &impl ConnectionTrait,
+    id: AccountId,
+    now: Timestamp,
+) -> Result<Option<Alerts>, DbErr> {
+    let Some(account) = account(db, id).await? else { return Ok(None) };
+    let available = spendable(&account, &live_grants(db, id).await?, now);
+    Ok(Some(Alerts { thresholds: thresholds(&account), state: account.alert_state, available }))
 }
 
 fn expiring(live: &[grant::Model], now: Timestamp) -> Vec<(Timestamp, Credits)> {
@@ -132,7 +156,7 @@ pub async fn task_money(
     Ok((hold, parts, transfers.order_by_asc(transfer::Column::Seq).all(db).await?))
 }
 
-/// A task's hold.
-pub async fn hold(db: &impl ConnectionTrait, task: TaskId) -> Result<Option<hold::Model>, DbErr> {
-    hold::Entity::find_by_id(task).one(db).await
+/// The holds of tasks, in no order.
+pub async fn holds(db: &impl ConnectionTrait, tasks: &[TaskId]) -> Result<Vec<hold::Model>, DbErr> {
+    hold::Entity::find().filter(hold::Column::TaskId.is_in(tasks.iter().copied())).all(db).await
 }

@@ -2,7 +2,7 @@
 
 use entity::{
     Timestamp, account, adjustment, attempt, book_delta, clip, delivery, event, grant, hold, hold_allocation,
-    job, key_usage, task, task_request, transfer,
+    job, key_usage, task, task_metadata, task_request, transfer,
 };
 use sea_orm::{ConnectionTrait, DbErr, Value};
 use uuid::Uuid;
@@ -29,7 +29,8 @@ async fn write_accounts(db: &impl ConnectionTrait, book: &Book) -> Result<(), Db
     let accounts: Vec<_> =
         book.writes.accounts.iter().filter_map(|id| book.accounts.get(id)).cloned().collect();
     use account::Column as A;
-    let columns = [A::Credited, A::Debited, A::Held, A::Debt, A::Seq, A::EventSeq, A::LastAt, A::Head];
+    let money = [A::Credited, A::Debited, A::Held, A::Debt, A::Seq, A::EventSeq, A::LastAt, A::Head];
+    let columns = [&money[..], &[A::AlertLow, A::AlertRecover, A::AlertState]].concat();
     bulk::update::<account::Entity>(db, &accounts, &columns).await?;
     let pick = |ids: &std::collections::BTreeSet<_>| -> Vec<grant::Model> {
         ids.iter().filter_map(|id| book.grants.get(id)).cloned().collect()
@@ -69,7 +70,8 @@ async fn write_journal(
     bulk::insert::<book_delta::Entity>(db, &book.deltas(commit_id, now)).await?;
     bulk::insert::<adjustment::Entity>(db, &book.writes.adjustments).await?;
     let usage: Vec<_> = book.writes.usage.iter().filter_map(|row| book.usage.get(row)).cloned().collect();
-    bulk::upsert::<key_usage::Entity>(db, &usage, &[key_usage::Column::Used, key_usage::Column::Open]).await
+    use key_usage::Column as U;
+    bulk::upsert::<key_usage::Entity>(db, &usage, &[U::Used, U::Open, U::OpenTasks]).await
 }
 
 async fn write_work(db: &impl ConnectionTrait, book: &Book) -> Result<(), DbErr> {
@@ -83,6 +85,7 @@ async fn write_work(db: &impl ConnectionTrait, book: &Book) -> Result<(), DbErr>
     bulk::update::<task::Entity>(db, &tasks(&old), &[T::State, T::TerminalAt, T::ErrorCode, T::ErrorMessage])
         .await?;
     bulk::insert::<task_request::Entity>(db, &writes.requests).await?;
+    bulk::insert::<task_metadata::Entity>(db, &writes.metadata).await?;
     bulk::insert::<clip::Entity>(db, &writes.clips).await?;
     bulk::insert::<job::Entity>(db, &writes.new_jobs).await?;
     let canceled: Vec<_> = writes.canceled_jobs.iter().filter_map(|id| book.jobs.get(id)).cloned().collect();

@@ -64,7 +64,7 @@ pub fn plan(asked: &Asked<'_>, have: &Representation<'_>) -> Plan {
 
 /// Weak comparison: enough for a cache that has the whole. A tag with a comma falls apart here and matches nothing,
 /// which costs a transfer at worst.
-fn any_tag_matches(tags: &str, etag: &str) -> bool {
+pub fn any_tag_matches(tags: &str, etag: &str) -> bool {
     tags.split(',').map(str::trim).any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
 }
 

@@ -194,6 +194,16 @@ impl Store {
         }
     }
 
+    /// Removes objects as far as that works: what stays is found by the sweeper, and said in the log.
+    pub async fn delete_all(&self, keys: Vec<String>) {
+        let gone = keys.iter().map(async |key| {
+            if let Err(error) = self.delete(key).await {
+                tracing::warn!(%error, key, "an object that nobody needs could not be deleted yet");
+            }
+        });
+        futures_util::future::join_all(gone).await;
+    }
+
     /// Every object below a folder, in no order; the empty prefix means all. `clips/a` doesn't match `clips/ab/…`.
     pub fn list(&self, prefix: &str) -> BoxStream<'static, Result<Meta, StoreError>> {
         match Path::parse(prefix) {

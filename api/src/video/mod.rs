@@ -4,15 +4,22 @@
 //! data.
 
 pub mod catalog;
+pub mod delete;
+pub mod event;
+pub mod list;
+pub mod metadata;
+pub mod offer;
 pub mod price;
 pub mod price_version;
 pub mod quote;
 pub mod read;
 pub mod request;
 pub mod rules;
+pub mod schema;
 pub mod settle;
 pub mod state;
 pub mod submit;
+pub mod typical;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -23,8 +30,10 @@ use crate::clock::Clock;
 use crate::db::Db;
 use crate::ledger::Ledger;
 use catalog::Catalog;
+use offer::OfferCache;
 use price_version::PriceVersions;
 use quote::QuoteSigner;
+use typical::TypicalTimes;
 
 /// What the use cases work with. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -35,6 +44,8 @@ pub struct Video {
     pub catalog: Arc<Catalog>,
     pub prices: PriceVersions,
     pub quotes: Arc<QuoteSigner>,
+    pub offers: OfferCache,
+    pub typical: TypicalTimes,
     /// Names of the providers that are configured: a model that none of them serves is not offered.
     pub configured: Arc<BTreeSet<String>>,
     /// Seconds after which a task that is not finished expires.

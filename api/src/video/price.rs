@@ -7,6 +7,7 @@
 mod book;
 mod check;
 mod file;
+mod offer;
 mod row;
 
 use entity::Credits;
@@ -18,6 +19,7 @@ use super::catalog::{InputMode, Resolution};
 
 pub use book::{BookError, CostCard, Matchers, PriceBook, PriceCard, Rate};
 pub use check::{AuditReport, Margin, audit};
+pub use offer::{Offer, Price, offers};
 pub use row::{DEFAULT_GROUP, PriceRow, price_rows};
 
 /// The version of the rules below; stored with every price.

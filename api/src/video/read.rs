@@ -1,4 +1,9 @@
-//! What a customer sees of a task. Ownership is part of the query: somebody else's task is not found.
+//! What a customer sees of tasks. Ownership is part of the query: somebody else's task is not found.
+//!
+//! One task and a page of them are loaded alike, set by set: the number of queries does not depend on how many there are.
+
+use std::collections::HashMap;
+use std::hash::Hash;
 
 use entity::hold::HoldState;
 use entity::{AccountId, Credits, TaskId, attempt, clip, hold, job, task, task_request};
@@ -58,55 +63,95 @@ impl TaskView {
 impl Video {
     /// A task of this account; `None` when there is none, when it is somebody else's, or when it was deleted.
     pub async fn task(&self, account: AccountId, id: TaskId) -> Result<Option<TaskView>, ReadError> {
-        self.find(id, Some(account)).await
+        Ok(load(self.db.read(), &[id], Some(account)).await?.pop())
     }
 
     /// A task that somebody shared by a link. The caller has checked that we signed the link for this very task.
     pub async fn shared_task(&self, id: TaskId) -> Result<Option<TaskView>, ReadError> {
-        self.find(id, None).await
-    }
-
-    async fn find(&self, id: TaskId, owner: Option<AccountId>) -> Result<Option<TaskView>, ReadError> {
-        let db = self.db.read();
-        // The job first: if it is gone by the time the task is read, the task has ended and says so.
-        let job = job::Entity::find_by_id(id).one(db).await?;
-        let task = task::Entity::find_by_id(id)
-            .apply_if(owner, |query, owner| query.filter(task::Column::AccountId.eq(owner)))
-            .filter(task::Column::DeletedAt.is_null())
-            .one(db)
-            .await?;
-        match task {
-            Some(task) => view(db, task, job).await,
-            None => Ok(None),
-        }
+        Ok(load(self.db.read(), &[id], None).await?.pop())
     }
 }
 
-async fn view(
+/// Those of the tasks that are there and, with an owner, theirs; in the order of `ids`.
+pub(super) async fn load(
     db: &impl ConnectionTrait,
+    ids: &[TaskId],
+    owner: Option<AccountId>,
+) -> Result<Vec<TaskView>, ReadError> {
+    // The jobs first: if one is gone by the time its task is read, the task has ended and says so.
+    let jobs = job::Entity::find().filter(job::Column::TaskId.is_in(ids.iter().copied())).all(db).await?;
+    let tasks = task::Entity::find()
+        .filter(task::Column::Id.is_in(ids.iter().copied()))
+        .apply_if(owner, |query, owner| query.filter(task::Column::AccountId.eq(owner)))
+        .filter(task::Column::DeletedAt.is_null())
+        .all(db)
+        .await?;
+    if tasks.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut parts = Parts::load(db, tasks.iter().map(|task| task.id).collect(), jobs).await?;
+    let mut tasks = by_key(tasks, |task| task.id);
+    let views = ids.iter().filter_map(|id| parts.view(tasks.remove(id)?)).collect::<Result<Vec<_>, _>>();
+    Ok(views?)
+}
+
+/// What belongs to some tasks, by task.
+struct Parts {
+    jobs: HashMap<TaskId, job::Model>,
+    holds: HashMap<TaskId, hold::Model>,
+    requests: HashMap<TaskId, task_request::Model>,
+    clips: HashMap<TaskId, Vec<clip::Model>>,
+    attempts: HashMap<TaskId, Vec<attempt::Model>>,
+}
+
+impl Parts {
+    async fn load(
+        db: &impl ConnectionTrait,
+        ids: Vec<TaskId>,
+        jobs: Vec<job::Model>,
+    ) -> Result<Parts, DbErr> {
+        let of = || ids.iter().copied();
+        let requests = task_request::Entity::find().filter(task_request::Column::TaskId.is_in(of()));
+        let clips = clip::Entity::find()
+            .filter(clip::Column::TaskId.is_in(of()))
+            .order_by_asc(clip::Column::TaskId)
+            .order_by_asc(clip::Column::Idx);
+        let attempts = attempt::Entity::find()
+            .filter(attempt::Column::TaskId.is_in(of()))
+            .order_by_asc(attempt::Column::TaskId)
+            .order_by_asc(attempt::Column::N);
+        Ok(Parts {
+            jobs: by_key(jobs, |job| job.task_id),
+            holds: by_key(ledger::holds(db, &ids).await?, |hold| hold.task_id),
+            requests: by_key(requests.all(db).await?, |request| request.task_id),
+            clips: grouped(clips.all(db).await?, |clip| clip.task_id),
+            attempts: grouped(attempts.all(db).await?, |attempt| attempt.task_id),
+        })
+    }
+
+    fn view(&mut self, task: task::Model) -> Option<Result<TaskView, serde_json::Error>> {
+        let (hold, request) = (self.holds.remove(&task.id)?, self.requests.remove(&task.id)?);
+        let job = self.jobs.remove(&task.id);
+        let clips = self.clips.remove(&task.id).unwrap_or_default();
+        let attempts = self.attempts.remove(&task.id).unwrap_or_default();
+        Some(view(task, hold, request, job, (clips, attempts)))
+    }
+}
+
+fn view(
     task: task::Model,
+    hold: hold::Model,
+    request: task_request::Model,
     job: Option<job::Model>,
-) -> Result<Option<TaskView>, ReadError> {
-    let hold = ledger::hold(db, task.id).await?;
-    let request = task_request::Entity::find_by_id(task.id).one(db).await?;
-    let (Some(hold), Some(request)) = (hold, request) else { return Ok(None) };
-    let clips = clip::Entity::find()
-        .filter(clip::Column::TaskId.eq(task.id))
-        .order_by_asc(clip::Column::Idx)
-        .all(db)
-        .await?;
-    let attempts = attempt::Entity::find()
-        .filter(attempt::Column::TaskId.eq(task.id))
-        .order_by_asc(attempt::Column::N)
-        .all(db)
-        .await?;
+    (clips, attempts): (Vec<clip::Model>, Vec<attempt::Model>),
+) -> Result<TaskView, serde_json::Error> {
     let state = State::of(task.state, job.as_ref().map(|job| job.state));
     let progress = match (&job, state) {
         (_, State::Completed) => 100,
         (Some(job), _) => u8::try_from(job.progress).unwrap_or(0),
         (None, _) => 0,
     };
-    Ok(Some(TaskView {
+    Ok(TaskView {
         state,
         progress,
         cancel_requested: job.is_some_and(|job| job.cancel_at.is_some()),
@@ -118,5 +163,18 @@ async fn view(
         hold,
         clips,
         attempts,
-    }))
+    })
+}
+
+fn by_key<K: Eq + Hash, T>(rows: Vec<T>, key: impl Fn(&T) -> K) -> HashMap<K, T> {
+    rows.into_iter().map(|row| (key(&row), row)).collect()
+}
+
+/// Keeps the order of the rows within each group.
+fn grouped<K: Eq + Hash, T>(rows: Vec<T>, key: impl Fn(&T) -> K) -> HashMap<K, Vec<T>> {
+    let mut groups: HashMap<K, Vec<T>> = HashMap::new();
+    for row in rows {
+        groups.entry(key(&row)).or_default().push(row);
+    }
+    groups
 }

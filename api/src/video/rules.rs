@@ -23,7 +23,9 @@ use super::price::Dimensions;
 use super::request::{FieldErrors, GenerateRequest, Media};
 use extra::Folded;
 
-pub use media::video_inputs;
+pub use extra::free_keys;
+pub use media::{takes, video_inputs};
+pub use model::unknown as unknown_model;
 
 /// A request that may be priced and accepted.
 #[derive(Clone, Debug)]

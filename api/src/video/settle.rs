@@ -5,6 +5,7 @@
 use entity::clip::ClipState;
 use entity::{AccountId, Credits, TaskId, clip, task, task_request};
 use sea_orm::{DbErr, EntityTrait};
+use tracing::Instrument;
 
 use super::Video;
 use super::price::{Explanation, settle_price};
@@ -39,6 +40,11 @@ pub enum SettleError {
 impl Video {
     /// Ends a task, whoever says so. Idempotent: the answer to a second call is what was recorded.
     pub async fn settle(&self, id: TaskId, by: SettledBy, ending: Ending) -> Result<Done, SettleError> {
+        let span = tracing::debug_span!("settle", task = %id);
+        self.end(id, by, ending).instrument(span).await
+    }
+
+    async fn end(&self, id: TaskId, by: SettledBy, ending: Ending) -> Result<Done, SettleError> {
         let task = task::Entity::find_by_id(id).one(self.db.read()).await?.ok_or(SettleError::NoTask)?;
         let command = Settle {
             account: task.account_id,

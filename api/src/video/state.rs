@@ -4,7 +4,7 @@ use entity::job::JobState;
 use entity::task::TaskState;
 
 /// A task's state as it is told to customers; each dialect has its own words for these.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum State {
     Queued,
     Submitting,
@@ -33,6 +33,18 @@ impl State {
             (TaskState::Live, Some(JobState::Storing)) => State::Storing,
         }
     }
+
+    pub const ALL: [State; 9] = [
+        State::Queued,
+        State::Submitting,
+        State::Running,
+        State::Reconciling,
+        State::Storing,
+        State::Completed,
+        State::Failed,
+        State::Canceled,
+        State::Expired,
+    ];
 
     pub fn as_str(self) -> &'static str {
         match self {

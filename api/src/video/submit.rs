@@ -7,6 +7,8 @@ use entity::job::JobState;
 use entity::task::TaskState;
 use entity::{AccountId, Credits, Mode, TaskId, Timestamp, job, task, task_request};
 use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter};
+use tracing::Instrument;
+use tracing::field::Empty;
 
 use super::price::{Explanation, PriceError, Quote};
 use super::price_version::VersionError;
@@ -15,7 +17,7 @@ use super::read::ReadError;
 use super::request::{FieldErrors, GenerateRequest};
 use super::rules::{self, Checked};
 use super::state::State;
-use super::{Payer, Video};
+use super::{Payer, Video, metadata};
 use crate::ledger::{Accept, Command, Done, Refusal};
 
 /// A request for a task, as a dialect hands it over.
@@ -90,6 +92,11 @@ struct Priced {
 impl Video {
     /// Accepts a task: paid for, stored and queued when this returns.
     pub async fn submit(&self, payer: &Payer, submission: Submission) -> Result<Accepted, SubmitError> {
+        let span = tracing::debug_span!("submit", mode = payer.mode.as_str(), task = Empty);
+        self.accept(payer, submission).instrument(span).await
+    }
+
+    async fn accept(&self, payer: &Payer, submission: Submission) -> Result<Accepted, SubmitError> {
         let hash = submission.request.content_hash(submission.dialect);
         if let Some(key) = &submission.idempotency_key
             && let Some(task) = self.replay(payer.account, key, &hash).await?
@@ -103,6 +110,7 @@ impl Video {
         match self.ledger.send(Command::Accept(Box::new(accept))).await {
             Ok(Done::Accepted { task, replayed: true }) => self.replayed(payer.account, task).await,
             Ok(Done::Accepted { task, replayed }) => {
+                tracing::Span::current().record("task", tracing::field::display(task));
                 tracing::debug!(%task, credits = %credits_used, "accepted");
                 Ok(Accepted { task, replayed, state: State::Queued, credits_used, warnings })
             }
@@ -173,7 +181,7 @@ impl Video {
     ) -> Result<Priced, SubmitError> {
         let checked = rules::check(&submission.request, &self.catalog, payer.mode, now.seconds())?;
         let model = &checked.model;
-        if payer.models.as_ref().is_some_and(|allowed| !allowed.contains(&model.id)) {
+        if !payer.may_use(model) {
             return Err(SubmitError::ModelNotAllowed(model.id.clone()));
         }
         let provider = self
@@ -234,8 +242,9 @@ impl Video {
             effective: serde_json::to_string(&checked.effective)?,
             warnings: serde_json::to_string(&checked.warnings)?,
         };
+        let metadata = metadata::rows(id, payer.account, &submission.request.metadata);
         let job = self.job(id, payer, provider, now);
-        Ok(Accept { task, request, job })
+        Ok(Accept { task, request, metadata, job })
     }
 
     fn job(&self, task_id: TaskId, payer: &Payer, provider: String, now: Timestamp) -> job::Model {

@@ -71,6 +71,7 @@ impl Context {
         match result {
             Ok(_) => {
                 tx.commit().await?;
+                self.app.news.tell([job.account_id]);
                 Ok(job)
             }
             Err(error) if matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => {
@@ -90,12 +91,14 @@ impl Context {
     ) -> Result<(), WriteError> {
         let tx = self.app.db.begin().await?;
         let job = fenced(&tx, task, fence).await?;
-        let progress = progress.max(job.progress);
+        let (account, progress) = (job.account_id, progress.max(job.progress));
         let mut job = job.into_active_model();
         job.state = sea_orm::Set(state);
         job.progress = sea_orm::Set(progress);
         job.update(&tx).await?;
-        Ok(tx.commit().await?)
+        tx.commit().await?;
+        self.app.news.tell([account]);
+        Ok(())
     }
 }
 

@@ -1,9 +1,9 @@
 //! Claiming: the short transaction in which a job becomes this worker's, with the intent to submit written before any call.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use entity::job::JobState;
-use entity::{TaskId, Timestamp, attempt, job, task, task_request, worker};
+use entity::{AccountId, TaskId, Timestamp, attempt, job, task, task_request, worker};
 use sea_orm::sea_query::Expr;
 use sea_orm::sea_query::{LockBehavior, LockType};
 use sea_orm::{
@@ -62,6 +62,7 @@ async fn look(context: &Context, stop: &CancellationToken, tasks: &TaskTracker) 
             if claimed.is_empty() {
                 break;
             }
+            context.tally.claimed(&name, claimed.len());
             for owned in claimed {
                 let following = context.mine.follow(
                     owned.job.task_id,
@@ -103,6 +104,7 @@ async fn take_over(context: &Context) -> Result<(), DbErr> {
         let still = worker::Column::Id.eq(worker.id).and(worker::Column::HeartbeatAt.eq(worker.heartbeat_at));
         worker::Entity::delete_many().filter(still).exec(&tx).await?;
         tx.commit().await?;
+        context.tally.took_over(freed);
         tracing::warn!(worker = %worker.id, freed, "took over from a worker that stopped beating");
     }
     Ok(())
@@ -184,6 +186,7 @@ pub async fn free_orphans(context: &Context) -> Result<(), DbErr> {
     let tx = context.app.db.begin().await?;
     let freed = free(&tx, orphaned).await?;
     tx.commit().await?;
+    context.tally.took_over(freed);
     tracing::warn!(freed, "took over from workers that nobody knows");
     Ok(())
 }
@@ -208,6 +211,8 @@ async fn claim(context: &Context, provider: &str, most: usize) -> Result<Vec<Own
         .await?;
     let owned = own(context, &tx, jobs, now).await?;
     tx.commit().await?;
+    let accounts: BTreeSet<AccountId> = owned.iter().map(|owned| owned.job.account_id).collect();
+    context.app.news.tell(accounts);
     Ok(owned)
 }
 

@@ -6,10 +6,12 @@ use entity::attempt::AttemptState;
 use entity::clip::ClipState;
 use entity::job::JobState;
 use entity::{attempt, clip};
+use tracing::Instrument;
 
 use super::run::{Leave, Shared};
 use super::store::store_clip;
-use super::{jittered, pause, submission};
+use super::tally::Fate;
+use super::{call, jittered, pause, submission};
 use crate::provider::{
     Failure, FailureCode, Found, Progress, ProviderError, Reconcile, RemoteClip, Submission, UpstreamId,
 };
@@ -30,11 +32,8 @@ impl ClipEnd {
     }
 }
 
-/// How long a submission may take before its outcome is unknown.
-const SUBMIT_TIMEOUT: Duration = Duration::from_secs(60);
 /// Error code of an attempt that the customer wanted stopped.
 const CANCELED: &str = "canceled";
-const POLL_TIMEOUT: Duration = Duration::from_secs(30);
 /// The longest pause between tries of something that did not work.
 const MAX_BACKOFF: Duration = Duration::from_secs(30);
 
@@ -44,6 +43,12 @@ pub async fn follow_clip(
     attempt: attempt::Model,
     inherited: bool,
 ) -> Result<ClipEnd, Leave> {
+    let (task, provider) = (attempt.task_id, shared.provider.name());
+    let span = tracing::debug_span!("attempt", %task, provider, attempt = attempt.n);
+    follow(shared, attempt, inherited).instrument(span).await
+}
+
+async fn follow(shared: &Shared, attempt: attempt::Model, inherited: bool) -> Result<ClipEnd, Leave> {
     let mut clip = Clip::new(shared, attempt)?;
     if let Some(end) = clip.recorded() {
         shared.clip_is_made().await?;
@@ -131,7 +136,7 @@ impl<'a> Clip<'a> {
                 self.attempt.sends -= 1;
                 return Ok(Err(NotMade::canceled()));
             }
-            match self.send().await {
+            match call::submit(self.shared, &self.submission).await {
                 Ok(id) => return self.accept(id).await,
                 Err(ProviderError::Rejected(failure)) => return Ok(Err(NotMade::rejected(failure))),
                 Err(ProviderError::Unavailable { retry_after_ms }) => {
@@ -148,12 +153,6 @@ impl<'a> Clip<'a> {
             }
         }
         Err(Leave::Deadline)
-    }
-
-    async fn send(&self) -> Result<UpstreamId, ProviderError> {
-        let submit = self.shared.provider.submit(&self.submission);
-        let late = || ProviderError::Unknown("no answer in time".into());
-        tokio::time::timeout(SUBMIT_TIMEOUT, submit).await.unwrap_or_else(|_| Err(late()))
     }
 
     /// Notes the provider's id. One that another attempt already has is nobody's: this attempt is broken.
@@ -182,7 +181,7 @@ impl<'a> Clip<'a> {
             self.wait_for_zombies().await?;
         }
         for tries in 0.. {
-            match self.shared.provider.find(&self.submission).await {
+            match call::find(self.shared, &self.submission).await {
                 Ok(Found::Accepted(id)) => return self.accept(id).await,
                 Ok(Found::Absent) => {
                     self.attempt.state = AttemptState::Absent;
@@ -198,7 +197,7 @@ impl<'a> Clip<'a> {
     /// An earlier owner may only have been slow: what it sent last has arrived after this time.
     async fn wait_for_zombies(&self) -> Result<(), Leave> {
         let limit = Duration::from_secs(u64::from(self.shared.context.app.config.heartbeat_limit_s));
-        self.pause(limit + SUBMIT_TIMEOUT).await
+        self.pause(limit + call::SUBMIT_TIMEOUT).await
     }
 
     /// Polls until the provider has a verdict. An error of a poll is none.
@@ -213,7 +212,7 @@ impl<'a> Clip<'a> {
             }
             let polled = tokio::select! {
                 () = self.shared.stop.cancelled() => return Err(Leave::Stopping),
-                polled = self.poll(&id) => polled,
+                polled = call::poll(self.shared, &id, &self.submission) => polled,
             };
             match polled {
                 Ok(Progress::Succeeded { clips, cost_micro_usd }) => {
@@ -245,15 +244,9 @@ impl<'a> Clip<'a> {
         }
     }
 
-    async fn poll(&self, id: &UpstreamId) -> Result<Progress, ProviderError> {
-        let poll = self.shared.provider.poll(id, &self.submission);
-        let late = || ProviderError::Unavailable { retry_after_ms: None };
-        tokio::time::timeout(POLL_TIMEOUT, poll).await.unwrap_or_else(|_| Err(late()))
-    }
-
     async fn ask_to_cancel(&self, id: &UpstreamId) {
         if self.shared.provider.abilities().can_cancel
-            && let Err(error) = self.shared.provider.cancel(id).await
+            && let Err(error) = call::cancel(self.shared, id).await
         {
             tracing::info!(%error, "the provider did not cancel");
         }
@@ -272,11 +265,13 @@ impl<'a> Clip<'a> {
             Ok(row) => {
                 self.attempt.outcome = super::store::row_to_json(&row);
                 self.end(AttemptState::Delivered).await?;
+                self.count_cost(Fate::Delivered);
                 Ok(ClipEnd { row, attempt: self.attempt.n, canceled: false, late: false })
             }
             Err(failure) => {
                 self.note(&failure);
                 self.end(AttemptState::Failed).await?;
+                self.count_cost(Fate::Lost);
                 Ok(ClipEnd { row: self.failed_row(), attempt: self.attempt.n, canceled: false, late: false })
             }
         }
@@ -284,17 +279,25 @@ impl<'a> Clip<'a> {
 
     async fn failed(&mut self, end: NotMade) -> Result<ClipEnd, Leave> {
         self.shared.clip_is_made().await?;
-        self.note(&end.failure);
         if end.canceled {
             self.attempt.error_code = Some(CANCELED.to_owned());
+            self.attempt.error_message = Some(end.failure.message);
+        } else {
+            self.note(&end.failure);
         }
         self.end(end.state).await?;
         Ok(ClipEnd { row: self.failed_row(), attempt: self.attempt.n, canceled: end.canceled, late: false })
     }
 
     fn note(&mut self, failure: &Failure) {
+        self.shared.context.tally.failed(self.shared.provider.name(), failure);
         self.attempt.error_code = Some(failure.code.as_str().to_owned());
         self.attempt.error_message = Some(failure.message.clone());
+    }
+
+    fn count_cost(&self, fate: Fate) {
+        let cost = self.attempt.cost_micro_usd;
+        self.shared.context.tally.cost(self.shared.provider.name(), cost, fate);
     }
 
     async fn end(&mut self, state: AttemptState) -> Result<(), Leave> {

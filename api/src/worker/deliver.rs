@@ -12,15 +12,18 @@ use entity::{AccountId, Timestamp, delivery, event};
 use reqwest::Method;
 use sea_orm::sea_query::{Expr, LockBehavior, LockType};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, DatabaseTransaction, DbErr, EntityTrait, ExprTrait,
-    IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, Condition, DatabaseTransaction, DbErr, EntityTrait, ExprTrait, QueryFilter, QueryOrder,
+    QuerySelect,
 };
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument;
+use tracing::field::Empty;
 
 use super::{Context, pause};
 use crate::customer::endpoint;
+use crate::video::event::told;
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Sends under way at once.
@@ -45,7 +48,7 @@ pub async fn run(context: Context, stop: CancellationToken, tasks: TaskTracker) 
                 let place = room.acquire().await;
                 tokio::select! {
                     () = stop.cancelled() => {}
-                    () = deliver(&context, delivery, event) => {}
+                    () = deliver(&context, delivery, event).instrument(tracing::debug_span!("delivery", status = Empty)) => {}
                 }
                 drop(place);
             });
@@ -118,7 +121,11 @@ async fn mark<'a>(
 
 async fn deliver(context: &Context, delivery: delivery::Model, event: event::Model) {
     let outcome = send(context, &delivery, &event).await;
+    if let Ok(status) = outcome {
+        tracing::Span::current().record("status", status);
+    }
     let after = after(delivery, outcome, context.app.clock.now());
+    context.tally.delivered(after.state);
     if let Err(error) = save(context, after).await {
         tracing::warn!(%error, "the outcome of a webhook could not be written; it is sent again");
     }
@@ -127,8 +134,7 @@ async fn deliver(context: &Context, delivery: delivery::Model, event: event::Mod
 /// The status of the answer, or why there was none.
 async fn send(context: &Context, delivery: &delivery::Model, event: &event::Model) -> Result<u16, String> {
     let url = url::Url::parse(&delivery.url).map_err(|error| error.to_string())?;
-    let data = serde_json::from_str::<serde_json::Value>(&event.body).unwrap_or_default();
-    let body = serde_json::json!({ "type": event.r#type, "timestamp": event.at, "data": data }).to_string();
+    let body = told(event).to_string();
     let id = format!("evt_{}_{}", event.account_id.0.simple(), event.n);
     let now = context.app.clock.now();
     let mut request = context.app.fetcher.request(Method::POST, url).map_err(|error| error.to_string())?;
@@ -159,9 +165,23 @@ fn after(mut delivery: delivery::Model, outcome: Result<u16, String>, now: Times
     delivery
 }
 
+/// Only while it is still owed: its task may have been deleted while it was sent.
 async fn save(context: &Context, delivery: delivery::Model) -> Result<(), DbErr> {
+    use delivery::Column as C;
     let tx = context.app.db.begin().await?;
-    delivery.into_active_model().reset_all().update(&tx).await?;
+    delivery::Entity::update_many()
+        .col_expr(C::State, Expr::value(delivery.state))
+        .col_expr(C::Tries, Expr::value(delivery.tries))
+        .col_expr(C::NextAt, Expr::value(delivery.next_at))
+        .col_expr(C::LastStatus, Expr::value(delivery.last_status))
+        .col_expr(C::LastError, Expr::value(delivery.last_error))
+        .col_expr(C::DeliveredAt, Expr::value(delivery.delivered_at))
+        .filter(C::AccountId.eq(delivery.account_id))
+        .filter(C::EventN.eq(delivery.event_n))
+        .filter(C::Endpoint.eq(delivery.endpoint))
+        .filter(C::State.eq(DeliveryState::Pending))
+        .exec(&tx)
+        .await?;
     tx.commit().await
 }
 

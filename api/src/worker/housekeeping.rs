@@ -1,4 +1,4 @@
-//! What has to happen because time passes: deadlines, expiring grants, old events, objects that nobody points to, and the
+//! What has to happen because time passes: deadlines, expiring grants, promotions that are owed, old events, objects that nobody points to, and the
 //! hourly root over the journal's chains.
 
 use std::collections::HashSet;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use entity::delivery::DeliveryState;
 use entity::job::JobState;
-use entity::{AccountId, TaskId, attempt, clip, delivery, event, job};
+use entity::{AccountId, TaskId, attempt, clip, delivery, event, job, task};
 use futures_util::StreamExt;
 use futures_util::future::join_all;
 use sea_orm::sea_query::Expr;
@@ -15,6 +15,7 @@ use sea_orm::{ColumnTrait, DbErr, EntityTrait, ExprTrait, QueryFilter, QueryOrde
 use tokio_util::sync::CancellationToken;
 
 use super::{Context, claim, pause};
+use crate::customer::promotion::Cashier;
 use crate::ledger::check::{Scope, check};
 use crate::ledger::{Command, SettledBy, audit, read};
 use crate::provider::FailureCode;
@@ -43,12 +44,14 @@ pub async fn run(context: Context, stop: CancellationToken) {
         report("deadlines", expire_tasks(&context).await);
         report("storing", give_up_storing(&context).await);
         report("grants", expire_grants(&context).await);
+        report("promotions", give_promotions(&context).await);
+        let (db, now) = (&context.app.db, context.app.clock.now());
+        report("book deltas", audit::compact_deltas(db, now).await.map_err(Into::into));
         if round.is_multiple_of(HOURLY) {
-            let (db, now) = (&context.app.db, context.app.clock.now());
             report("check", check_books(&context).await);
             report("audit root", audit::write_root(db, now).await.map_err(Into::into));
-            report("book deltas", audit::compact_deltas(db, now).await.map_err(Into::into));
             report("events", forget_events(&context).await);
+            report("sessions", context.app.reception.tidy_up().await.map_err(Into::into));
             report("objects", sweep_objects(&context).await);
         }
         round += 1;
@@ -117,10 +120,17 @@ async fn expire_grants(context: &Context) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Promotions that were redeemed and whose credits were not booked: a process died in between.
+async fn give_promotions(context: &Context) -> anyhow::Result<()> {
+    let app = &context.app;
+    Ok(Cashier { db: &app.db, ledger: &app.ledger, clock: &app.clock }.give_owed().await?)
+}
+
 /// Proves the accounts that moved since the last time; the whole book is for `reelmeter admin check`.
 async fn check_books(context: &Context) -> anyhow::Result<()> {
     let since = context.app.clock.now().plus_seconds(-2 * 3_600);
     let checked = check(&context.app.db, &context.app.chain, Scope::Changed { since }).await?;
+    context.tally.books_checked(checked.violations.len());
     for violation in &checked.violations {
         tracing::error!(%violation, "the books do not balance");
     }
@@ -137,7 +147,8 @@ async fn forget_events(context: &Context) -> anyhow::Result<()> {
     Ok(tx.commit().await?)
 }
 
-/// Deletes objects that no settled clip and no live attempt points to: what a crash left between storing and settling.
+/// Deletes objects that no settled clip and no live attempt points to: what a crash left between storing and settling, or
+/// between deleting a task and deleting its clips.
 async fn sweep_objects(context: &Context) -> anyhow::Result<()> {
     let mut objects = context.app.store.list(CLIPS).chunks(PAGE as usize);
     while let Some(page) = objects.next().await {
@@ -178,7 +189,17 @@ async fn wanted_keys(context: &Context, tasks: HashSet<TaskId>) -> anyhow::Resul
     let stored =
         attempts.iter().filter_map(|attempt| super::store::row_from_json(attempt.outcome.as_deref()?));
     let mut wanted: HashSet<String> = stored.filter_map(|row| row.storage_key).collect();
-    let settled = clip::Entity::find().filter(clip::Column::TaskId.is_in(tasks)).all(db).await?;
+    let deleted = task::Entity::find()
+        .select_only()
+        .column(task::Column::Id)
+        .filter(task::Column::Id.is_in(tasks.iter().copied()))
+        .filter(task::Column::DeletedAt.is_not_null())
+        .into_query();
+    let settled = clip::Entity::find()
+        .filter(clip::Column::TaskId.is_in(tasks))
+        .filter(clip::Column::TaskId.not_in_subquery(deleted))
+        .all(db)
+        .await?;
     wanted.extend(settled.into_iter().filter_map(|clip| clip.storage_key));
     Ok(wanted)
 }

@@ -5,6 +5,7 @@
 //! once somebody else has claimed the job, or it is settled, nothing this worker still does has an effect.
 
 mod attempts;
+mod call;
 mod claim;
 mod clip;
 mod deliver;
@@ -13,6 +14,7 @@ mod mine;
 mod run;
 mod store;
 mod submission;
+mod tally;
 
 use std::time::Duration;
 
@@ -25,6 +27,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::app::App;
 use mine::Mine;
+use tally::Tally;
 
 /// How often a worker without news looks for work, cancellations and lost colleagues.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -48,6 +51,7 @@ struct Context {
     /// Distinguishes this life of the worker from others.
     epoch: i64,
     mine: Mine,
+    tally: Tally,
 }
 
 impl Worker {
@@ -55,7 +59,8 @@ impl Worker {
     pub async fn start(app: App) -> Result<Worker, DbErr> {
         let now = app.clock.now();
         let me = WorkerId(app.clock.new_id());
-        let context = Context { app, me, epoch: now.micros(), mine: Mine::new(now) };
+        let tally = Tally::new(app.metrics.clone());
+        let context = Context { app, me, epoch: now.micros(), mine: Mine::new(now), tally };
         context.register().await?;
         let worker = Worker { context, stop: CancellationToken::new(), tasks: TaskTracker::new() };
         worker.spawn(claim::run);

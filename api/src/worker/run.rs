@@ -85,8 +85,9 @@ pub async fn follow(
         made: AtomicI64::new(0),
         progress: AtomicI64::new(0),
     };
+    let followed = shared.context.tally.follows();
     shared.run(taken_over, fresh).instrument(span).await;
-    drop(following);
+    drop((following, followed));
 }
 
 impl Shared {

@@ -3,12 +3,13 @@
 //! Only what is in our storage and sane counts as delivered. An object that no settlement points to is swept later.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use entity::clip::ClipState;
 use entity::{attempt, clip};
 use reqwest::Method;
 use serde_json::json;
+use tracing::Instrument;
 
 use super::pause;
 use super::run::{Leave, Shared};
@@ -32,7 +33,11 @@ pub async fn store_clip(
 ) -> Result<Result<clip::Model, Failure>, Leave> {
     let mut tries = 0;
     loop {
-        let fault = match try_store(shared, attempt, remote).await {
+        let begun = Instant::now();
+        let tried = try_store(shared, attempt, remote).instrument(tracing::debug_span!("store")).await;
+        let size = tried.as_ref().ok().and_then(|row| row.bytes);
+        shared.context.tally.stored(size, begun);
+        let fault = match tried {
             Ok(row) => return Ok(Ok(row)),
             Err(fault) => fault,
         };

@@ -32,7 +32,7 @@ impl CreateAdmin {
     }
 }
 
-fn read_password() -> anyhow::Result<SecretString> {
+pub fn read_password() -> anyhow::Result<SecretString> {
     let mut line = String::new();
     std::io::stdin().read_line(&mut line).context("cannot read the password")?;
     Ok(SecretString::from(line.trim_end_matches(['\r', '\n'])))

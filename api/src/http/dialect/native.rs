@@ -5,21 +5,30 @@
 
 mod content;
 mod credits;
+mod events;
 mod fold;
 mod generate;
 mod link;
+mod model_view;
+mod models;
 mod task;
+mod tasks;
+mod usage;
 mod view;
 
-use entity::TaskId;
+use entity::{KeyId, TaskId};
 
 use crate::http::error::ApiError;
 
 pub use content::Content;
 pub use credits::Credits;
+pub use events::Events;
 pub use generate::Generate;
 pub use link::Link;
+pub use models::Models;
 pub use task::Task;
+pub use tasks::Tasks;
+pub use usage::Usage;
 
 /// Names these routes: the same idempotency key and content on another dialect's route is another request.
 pub const DIALECT: &str = "native";
@@ -27,4 +36,12 @@ pub const DIALECT: &str = "native";
 /// A task's id in any dialect's spelling; what is none is the id of no task.
 fn task_id(text: &str) -> Result<TaskId, ApiError> {
     text.parse().map_err(|_| ApiError::TaskNotFound)
+}
+
+/// The parameter `key`.
+fn key_id(text: &str) -> Result<KeyId, ApiError> {
+    let id = text.parse();
+    id.map_err(|_| {
+        ApiError::field("key", "Must be the id of an API key, such as key_01J9XA5M2R9W4QZC4PYJF3N7ND")
+    })
 }

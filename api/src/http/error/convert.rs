@@ -3,10 +3,14 @@
 use poem::error::{MethodNotAllowedError, NotFoundError, ReadBodyError};
 use poem::http::StatusCode;
 use poem_openapi::error::{ParseParamError, ParsePathError};
+use web_session::StoreError;
 
 use super::ApiError;
+use crate::customer::keyring::{self, KeyringError};
+use crate::customer::reception::Refused as NotLetIn;
 use crate::db::Fault;
 use crate::ledger::Refusal;
+use crate::video::delete::DeleteError;
 use crate::video::quote::QuoteError;
 use crate::video::read::ReadError;
 use crate::video::request::FieldErrors;
@@ -76,9 +80,10 @@ impl ApiError {
     }
 }
 
-/// The framework puts its own words before ours: `failed to parse "integer": Must be 1 to 100`.
+/// The framework puts its own words around ours: `failed to parse "integer": Must be 1 to 100`, and where it was found.
 fn told(reason: &str) -> &str {
-    reason.split_once("\": ").map_or("Not a valid value", |(_, message)| message)
+    let message = reason.split_once("\": ").map_or("Not a valid value", |(_, message)| message);
+    message.split(" (occurred while parsing ").next().unwrap_or(message)
 }
 
 impl From<FieldErrors> for ApiError {
@@ -128,11 +133,66 @@ impl From<SettleError> for ApiError {
     }
 }
 
+impl From<NotLetIn> for ApiError {
+    fn from(refused: NotLetIn) -> Self {
+        match refused {
+            NotLetIn::Throttled { retry_after_s } => ApiError::TooManyAttempts { retry_after_s },
+            NotLetIn::Busy => ApiError::Busy,
+            NotLetIn::InviteRequired => ApiError::InviteRequired,
+            NotLetIn::BadInvite => ApiError::field(
+                "inviteCode",
+                "Is not a code that can be used: it is wrong, has expired, or was used or revoked",
+            ),
+            NotLetIn::EmailTaken => ApiError::EmailTaken,
+            NotLetIn::InvalidCredentials => ApiError::InvalidCredentials,
+            NotLetIn::SecondFactorNeeded => ApiError::TotpRequired,
+            NotLetIn::SecondFactorIsOn => ApiError::TotpEnabled,
+            NotLetIn::BadCode => ApiError::field(
+                "code",
+                "Is not your app's current code; ask for a secret at POST /api/auth/totp first",
+            ),
+            NotLetIn::BadLink => ApiError::ResetInvalid,
+            NotLetIn::SessionOver => ApiError::Unauthorized,
+            NotLetIn::NoCustomer => ApiError::NoCustomer,
+            NotLetIn::Db(error) => ApiError::database(crate::db::fault(&error), error),
+            NotLetIn::Sessions(StoreError::Database(error)) => {
+                ApiError::database(crate::db::fault(&error), error)
+            }
+            NotLetIn::Sessions(error @ StoreError::Redis(_)) => ApiError::Unavailable(error.into()),
+            // Bounds were checked at the door.
+            NotLetIn::Password(error) => ApiError::internal(error),
+        }
+    }
+}
+
+impl From<DeleteError> for ApiError {
+    fn from(error: DeleteError) -> Self {
+        match error {
+            DeleteError::NoTask => ApiError::TaskNotFound,
+            DeleteError::NotEnded => ApiError::TaskNotEnded,
+            DeleteError::Db(error) => ApiError::database(crate::db::fault(&error), error),
+        }
+    }
+}
+
 impl From<ReadError> for ApiError {
     fn from(error: ReadError) -> Self {
         match error {
             ReadError::Db(error) => ApiError::database(crate::db::fault(&error), error),
             ReadError::Stored(error) => ApiError::internal(error),
+        }
+    }
+}
+
+impl From<KeyringError> for ApiError {
+    fn from(error: KeyringError) -> Self {
+        match error {
+            KeyringError::NotFound => ApiError::KeyNotFound,
+            KeyringError::PersonRequired => ApiError::SessionRequired,
+            KeyringError::NotAdmitted => ApiError::BetaRequired,
+            KeyringError::Revoked => ApiError::KeyRevoked,
+            KeyringError::Full => ApiError::TooManyKeys { limit: keyring::LIVE_MAX },
+            KeyringError::Db(error) => ApiError::database(crate::db::fault(&error), error),
         }
     }
 }
@@ -148,6 +208,7 @@ impl From<Refusal> for ApiError {
             Refusal::Insufficient { required, available, held } => {
                 ApiError::InsufficientCredits { required, available, held }
             }
+            Refusal::TooManyTasks { limit } => ApiError::ConcurrencyLimit { limit },
             Refusal::CapReached(cap) => ApiError::KeyLimit(cap),
             Refusal::TooMany => ApiError::TooManyRequests,
             Refusal::Busy => ApiError::Busy,

@@ -9,6 +9,7 @@ use poem_openapi::Object;
 use poem_openapi::types::ToJSON;
 
 use super::ApiError;
+use crate::http::limit;
 use crate::http::value::{Amount, Moment, Shown};
 use crate::media::{LinkError, Plan};
 
@@ -68,6 +69,8 @@ pub struct ErrorBody {
     spent: Option<Amount>,
     /// With `key_limit_reached`: when it counts from zero again; absent for a lifetime.
     resets_at: Option<Moment>,
+    /// With `rate_limited` and `concurrency_limit_reached`: which of the header `RateLimit-Policy` is in the way.
+    violated_policies: Option<Vec<String>>,
 }
 
 /// What is wrong with a request.
@@ -90,6 +93,15 @@ fn details(error: &ApiError) -> Option<Details> {
             Some(Details { form_errors: error.detail().into_iter().collect(), field_errors: BTreeMap::new() })
         }
         None => None,
+    }
+}
+
+/// The policy of the key's that refused the request.
+fn violated(error: &ApiError) -> Option<&'static str> {
+    match error {
+        ApiError::RateLimited { .. } => Some(limit::REQUESTS),
+        ApiError::ConcurrencyLimit { .. } => Some(limit::TASKS),
+        _ => None,
     }
 }
 
@@ -120,6 +132,7 @@ impl Rendering {
             limit: None,
             spent: None,
             resets_at: None,
+            violated_policies: violated(error).map(|policy| vec![policy.to_owned()]),
         };
         body.fill_in_amounts(error);
         body
@@ -167,8 +180,8 @@ impl ApiError {
             Self::Invalid(errors) | Self::UnknownModel(errors) | Self::ModelRetired(errors) => errors.to_string(),
             Self::NoPrice(what) => format!("This combination is not sold: {what}"),
             Self::ConflictingCredentials => "Authorization and X-Api-Key hold different keys: send one".into(),
-            Self::Unauthorized => "Send a valid API key as Authorization: Bearer <key>".into(),
-            Self::InsufficientScope(scope) => format!("This needs a key with the scope {scope}"),
+            Self::Unauthorized => "Send a valid API key as Authorization: Bearer <key>, or sign in".into(),
+            Self::InsufficientScope(scope) => format!("This needs the scope {scope}, which the key or your role lacks"),
             Self::ModelNotAllowed(model) => format!("This key may not use {model}"),
             Self::AccountFrozen => "The account takes no new tasks; please contact support".into(),
             Self::Link(LinkError::Invalid) => "The link's signature is not valid for this clip".into(),
@@ -181,6 +194,7 @@ impl ApiError {
                 format!("This task would go over the key's {window} limit of {limit} credits, of which {spent} are spent")
             }
             Self::NotReady => "The task has not ended yet".into(),
+            Self::ModelNotFound(hint) => hint.clone(),
             Self::NoClip => "The task has no such clip, or it failed".into(),
             Self::MethodNotAllowed { allow } => format!("Use {allow}"),
             Self::QuoteExpired => "Ask for a new quote".into(),
@@ -193,6 +207,33 @@ impl ApiError {
             Self::KeyReused => "This Idempotency-Key was sent with another request before: use a new one".into(),
             Self::QuoteMismatch => "The quote is not for this request: send what was quoted, unchanged".into(),
             Self::QuoteUsed => "A quote buys one task: ask for another".into(),
+            Self::InvalidCredentials => "The e-mail address, the password or the code is wrong".into(),
+            Self::TotpRequired => "Send the code of your authenticator, or a recovery code, as totpCode".into(),
+            Self::CsrfRefused => "Send X-CSRF-Token with the token of GET /api/auth/me, from a page of this site".into(),
+            Self::SessionRequired => "Only a person who has signed in may do this".into(),
+            Self::KeyRequired => "This is about the API key that it is called with: send one".into(),
+            Self::NoCustomer => "You are signed in as staff, who act for no customer".into(),
+            Self::BetaRequired => "API keys are in closed beta: ask for access at POST /api/beta/request, or redeem an invite code".into(),
+            Self::InviteRequired => "Registration needs an invite code; ask for access at POST /api/beta/request".into(),
+            Self::IpNotAllowed => "This key may not be used from your address".into(),
+            Self::EmailTaken => "Somebody has registered with this e-mail address: sign in, or reset the password".into(),
+            Self::TotpEnabled => "Your second factor is on: to use another app, turn it off first".into(),
+            Self::TaskNotEnded => "Cancel the task, or wait until it has ended, before you delete it".into(),
+            Self::KeyRevoked => "A revoked key stays as it is: make another".into(),
+            Self::TooManyKeys { limit } => {
+                format!("An account may have {limit} live keys: revoke one that is not used any more")
+            }
+            Self::AlreadyRedeemed => "Your account has redeemed this code before; a code is good once".into(),
+            Self::PromotionOver => "The code has expired or was redeemed as often as it may be".into(),
+            Self::ResetInvalid => "The link has expired or was used; ask for another".into(),
+            Self::TooManyAttempts { retry_after_s } => format!("Too many failed attempts: wait {retry_after_s} s"),
+            Self::RateLimited { retry_after_s } => {
+                format!("This key's requests per minute are used up: wait {retry_after_s} s")
+            }
+            Self::ConcurrencyLimit { limit } => {
+                format!("This key may have {limit} tasks under way at once; nothing was charged")
+            }
+            Self::TooManyStreams => "Close some of this account's open streams first".into(),
             Self::ModelUnavailable(model) => format!("Nobody serves {model} right now; nothing was charged"),
             Self::TooManyRequests => {
                 "Too many requests of this account are waiting; nothing was charged".into()
@@ -205,9 +246,13 @@ impl ApiError {
             Self::OutcomeUnknown { keyed: false } => {
                 "It can't be told yet if the task was accepted: look at your credits before you send it again".into()
             }
-            Self::UnknownPath | Self::TaskNotFound | Self::Internal(_) | Self::Other(_) => {
-                return None;
-            }
+            Self::UnknownPath
+            | Self::TaskNotFound
+            | Self::KeyNotFound
+            | Self::SessionNotFound
+            | Self::PromotionNotFound
+            | Self::Internal(_)
+            | Self::Other(_) => return None,
         };
         Some(text)
     }

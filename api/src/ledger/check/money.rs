@@ -15,6 +15,8 @@ pub const RULES: &[Rule] = &[
     Rule { invariant: "hold-journal", subject: Subject::Task, sql: HOLD_JOURNAL },
     Rule { invariant: "transfer-places", subject: Subject::Account, sql: TRANSFER_PLACES },
     Rule { invariant: "adjustment-journal", subject: Subject::Account, sql: ADJUSTMENT_JOURNAL },
+    Rule { invariant: "alert-thresholds", subject: Subject::Account, sql: ALERT_THRESHOLDS },
+    Rule { invariant: "alert-state", subject: Subject::Account, sql: ALERT_STATE },
     Rule { invariant: "key-usage", subject: Subject::Key, sql: KEY_USAGE },
 ];
 
@@ -143,19 +145,36 @@ FROM (
 GROUP BY x.account_id, x.reference
 HAVING SUM(x.amount) <> 0";
 
+const ALERT_THRESHOLDS: &str = "
+SELECT id, alert_state || ', low ' || COALESCE(CAST(alert_low AS text), 'none')
+    || ', recover ' || COALESCE(CAST(alert_recover AS text), 'none') AS detail
+FROM scope
+WHERE (alert_low IS NULL) <> (alert_recover IS NULL) OR alert_recover < alert_low
+    OR alert_low IS NULL AND alert_state <> 'ok'";
+
+// Told too little. Not too much: credits whose time is over may have been left out of account before they expired.
+const ALERT_STATE: &str = "
+SELECT id, alert_state || ', available ' || (credited - debited - held) || ', low ' || alert_low
+    || ', recover ' || alert_recover AS detail
+FROM scope
+WHERE credited - debited - held < alert_recover
+    AND (alert_state = 'ok' AND credited - debited - held < alert_low
+        OR alert_state <> 'depleted' AND credited - debited - held < 1000)";
+
 // Days are UTC days of 86,400,000,000 microseconds.
 const KEY_USAGE: &str = "
 SELECT x.key_id AS id, x.win || ' from ' || x.starts_at || ', usage minus holds: used ' || SUM(x.used)
-    || ', open ' || SUM(x.open) AS detail
+    || ', open ' || SUM(x.open) || ', open tasks ' || SUM(x.open_tasks) AS detail
 FROM (
-    SELECT u.key_id, u.win, u.starts_at, u.used, u.open
+    SELECT u.key_id, u.win, u.starts_at, u.used, u.open, u.open_tasks
     FROM scope a JOIN api_key k ON k.account_id = a.id JOIN key_usage u ON u.key_id = k.id
     UNION ALL
     SELECT h.key_id, w.win, CASE w.win WHEN 'day' THEN h.accepted_at / 86400000000 * 86400000000 ELSE 0 END,
-        h.refunded - h.captured, CASE h.state WHEN 'open' THEN -h.amount ELSE 0 END
+        h.refunded - h.captured, CASE h.state WHEN 'open' THEN -h.amount ELSE 0 END,
+        CASE h.state WHEN 'open' THEN -1 ELSE 0 END
     FROM scope a JOIN hold h ON h.account_id = a.id
         CROSS JOIN (SELECT 'day' AS win UNION ALL SELECT 'lifetime') w
     WHERE h.key_id IS NOT NULL
 ) x
 GROUP BY x.key_id, x.win, x.starts_at
-HAVING SUM(x.used) <> 0 OR SUM(x.open) <> 0";
+HAVING SUM(x.used) <> 0 OR SUM(x.open) <> 0 OR SUM(x.open_tasks) <> 0";

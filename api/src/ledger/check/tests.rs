@@ -132,7 +132,7 @@ const SQLITE_DAMAGE: &[&str] = &[
     "DROP TRIGGER transfer_no_delete; CREATE TRIGGER transfer_no_delete BEFORE DELETE ON transfer WHEN false
         BEGIN SELECT RAISE(ABORT, 'never'); END",
     "DROP TRIGGER transfer_no_update; CREATE TRIGGER transfer_no_update BEFORE UPDATE ON transfer BEGIN SELECT 1; END",
-    "DROP TABLE key_usage; CREATE TABLE key_usage (key_id BLOB, win text, starts_at INTEGER, used INTEGER, open INTEGER) STRICT",
+    "DROP TABLE key_usage; CREATE TABLE key_usage (key_id BLOB, win text, starts_at INTEGER, used INTEGER, open INTEGER, open_tasks INTEGER) STRICT",
 ];
 
 #[test]

@@ -65,6 +65,8 @@ FROM (
     UNION ALL
     SELECT 'key_usage', COUNT(*) FROM key_usage x WHERE NOT EXISTS (SELECT 1 FROM api_key k WHERE k.id = x.key_id)
     UNION ALL
+    SELECT 'task_metadata', COUNT(*) FROM task_metadata x WHERE NOT EXISTS (SELECT 1 FROM task t WHERE t.id = x.task_id AND t.account_id = x.account_id)
+    UNION ALL
     SELECT 'hold_allocation', COUNT(*) FROM hold_allocation x WHERE NOT EXISTS (SELECT 1 FROM hold h WHERE h.task_id = x.task_id)
     UNION ALL
     SELECT 'attempt', COUNT(*) FROM attempt x WHERE NOT EXISTS (SELECT 1 FROM task t WHERE t.id = x.task_id)

@@ -6,7 +6,8 @@ use entity::{
 };
 
 use super::super::book::{Book, Movement, UsageRow, available};
-use super::super::{Accept, Cap, CapWindow, Done, Refusal};
+use super::super::key_usage::{caps, open_tasks, spent_in};
+use super::super::{Accept, Cap, Done, Refusal};
 use super::{Context, grants};
 
 pub fn accept(book: &mut Book, accept: &Accept, context: &Context) -> Result<Done, Refusal> {
@@ -31,7 +32,9 @@ pub fn accept(book: &mut Book, accept: &Accept, context: &Context) -> Result<Don
     open_hold(book, accept, context.now);
     if let Some(key) = task.key_id {
         note_usage(book, key, context.now, |usage| {
-            usage.open.checked_add(task.credits).map(|open| usage.open = open)
+            usage.open = usage.open.checked_add(task.credits)?;
+            usage.open_tasks = usage.open_tasks.checked_add(1)?;
+            Some(())
         })?;
     }
     enqueue(book, accept, context.now)?;
@@ -54,7 +57,7 @@ fn seen_before(book: &Book, accept: &Accept) -> Result<Option<TaskId>, Refusal> 
     if quoted { Err(Refusal::QuoteUsed) } else { Ok(None) }
 }
 
-/// Amount, key, account, caps, balance: the first that objects wins.
+/// Amount, key, account, tasks under way, caps, balance: the first that objects wins.
 fn may_pay(book: &Book, accept: &Accept, now: Timestamp) -> Result<(), Refusal> {
     let task = &accept.task;
     if task.credits <= Credits::ZERO {
@@ -69,6 +72,7 @@ fn may_pay(book: &Book, accept: &Accept, now: Timestamp) -> Result<(), Refusal> 
         return Err(Refusal::Frozen);
     }
     if let Some(key) = key {
+        within_tasks(book, key)?;
         within_caps(book, key, task.credits, now)?;
     }
     let available = available(account);
@@ -85,37 +89,25 @@ fn live_key(book: &Book, id: KeyId, account: AccountId, now: Timestamp) -> Resul
     book.keys.get(&id).filter(alive).ok_or(Refusal::KeyGone(id))
 }
 
+/// Whether one more task fits beside those that the key has under way.
+fn within_tasks(book: &Book, key: &api_key::Model) -> Result<(), Refusal> {
+    let Some(limit) = key.max_tasks else { return Ok(()) };
+    if open_tasks(&book.usage, key.id) < limit {
+        return Ok(());
+    }
+    Err(Refusal::TooManyTasks { limit: u32::try_from(limit).unwrap_or(u32::MAX) })
+}
+
 fn within_caps(book: &Book, key: &api_key::Model, amount: Credits, now: Timestamp) -> Result<(), Refusal> {
-    let caps = [
-        (CapWindow::Day, key.cap_day),
-        (CapWindow::Week, key.cap_week),
-        (CapWindow::Month, key.cap_month),
-        (CapWindow::Lifetime, key.cap_lifetime),
-    ];
-    for (window, cap) in caps {
+    for (window, cap) in caps(key) {
         let Some(limit) = cap else { continue };
-        let spent = spent_in(book, key.id, window, now)?;
+        let spent = spent_in(&book.usage, key.id, window, now).ok_or(Refusal::TooLarge)?;
         let after = spent.checked_add(amount).ok_or(Refusal::TooLarge)?;
         if after > limit {
             return Err(Refusal::CapReached(Cap { window, limit, spent, resets_at: window.resets_at(now) }));
         }
     }
     Ok(())
-}
-
-/// What a key has spent in the window that `now` is in; holds count.
-fn spent_in(book: &Book, key: KeyId, window: CapWindow, now: Timestamp) -> Result<Credits, Refusal> {
-    let rows = match window.starts_at(now) {
-        Some(start) => book.usage.range((key, UsageRow::Day(start))..(key, UsageRow::Lifetime)),
-        None => book.usage.range((key, UsageRow::Lifetime)..=(key, UsageRow::Lifetime)),
-    };
-    let mut spent = Credits::ZERO;
-    for (_, usage) in rows {
-        for part in [usage.used, usage.open] {
-            spent = spent.checked_add(part).ok_or(Refusal::TooLarge)?;
-        }
-    }
-    Ok(spent)
 }
 
 /// Changes a key's usage in the windows that `at` is in.
@@ -173,9 +165,10 @@ fn enqueue(book: &mut Book, accept: &Accept, now: Timestamp) -> Result<(), Refus
         book.by_quote.insert(quote, task.id);
     }
     let body = serde_json::json!({ "taskId": task.id, "state": "queued", "model": task.model, "held": task.credits });
-    book.tell(task.account_id, now, "video.queued", Some(task.id), body.to_string())?;
+    book.tell(task.account_id, now, "video.queued", Some(task.id), body)?;
     book.writes.new_tasks.insert(task.id);
     book.writes.requests.push(task_request::Model { task_id: task.id, ..accept.request.clone() });
+    book.writes.metadata.extend_from_slice(&accept.metadata);
     book.writes.new_jobs.push(job.clone());
     book.jobs.insert(task.id, job);
     book.tasks.insert(task.id, task);

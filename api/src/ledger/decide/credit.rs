@@ -223,7 +223,7 @@ fn finish(
     grants::repay_debt(book, account, context)?;
     let balance = available(book.account(account)?);
     let body = serde_json::json!({ "amount": amount, "available": balance });
-    book.tell(account, context.now, kind, None, body.to_string())?;
+    book.tell(account, context.now, kind, None, body)?;
     Ok(Done::Booked { replayed: false })
 }
 

@@ -8,9 +8,10 @@ mod model;
 
 use std::collections::HashSet;
 
+use entity::account::AlertState;
 use entity::task::TaskState;
 
-use self::model::{Answer, CAPTURED, EVENTS, Event, State, TASK};
+use self::model::{ACCOUNT, Answer, CAPTURED, EVENTS, Event, State, TASK};
 use super::properties::rows;
 use crate::ledger::Done;
 
@@ -60,6 +61,7 @@ struct Met {
     stale: HashSet<&'static str>,
     expired: bool,
     graced: bool,
+    told: HashSet<AlertState>,
 }
 
 impl Met {
@@ -68,6 +70,7 @@ impl Met {
         let reason = if event == Event::PollFail { "another attempt is alive" } else { "taken over" };
         self.stale.extend((*answer == Some(Ok(Done::Stale))).then_some(reason));
         self.expired |= state.book.grants.values().any(|grant| !grant.expired.is_zero());
+        self.told.insert(state.book.accounts[&ACCOUNT].alert_state);
         self.graced |= state.book.grants.values().any(|grant| grant.grace_until.is_some());
     }
 }
@@ -106,6 +109,6 @@ fn no_order_of_seven_events_settles_twice_or_leaves_money_behind() {
         }
         reached = next;
     }
-    assert_eq!((met.ends.len(), met.stale.len()), (4, 2), "{met:?}");
+    assert_eq!((met.ends.len(), met.stale.len(), met.told.len()), (4, 2, 3), "{met:?}");
     assert!(met.expired && met.graced && seen.len() > 1_000, "{met:?}");
 }

@@ -3,6 +3,7 @@
 //! Each command is a batch of its own: it is decided on a reloaded book, what it wants written is compared with what it
 //! changed, and at once it is decided again, which must change nothing more.
 
+pub mod alerts;
 pub mod audit;
 mod cases;
 mod effects;
@@ -16,17 +17,21 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use uuid::Uuid;
 
+use self::alerts::Told;
 use self::audit::{Journal, assert_balanced, assert_same, assert_written, reloaded};
 use self::rows::credits;
 use self::script::{How, Step, Who, script};
 use super::{Context, decide};
 use crate::ledger::book::Book;
 use crate::ledger::chain::Chain;
-use crate::ledger::{Adjust, Cancel, Command, Done, Grant, Outcome, Refund, Refusal, Settle, SettledBy};
+use crate::ledger::{
+    Adjust, Cancel, Command, Done, Grant, Outcome, Refund, Refusal, SetAlert, Settle, SettledBy, Thresholds,
+};
 
 struct World {
     book: Book,
     journal: Journal,
+    told: Told,
     chain: Chain,
     now: Timestamp,
     /// In the order of their acceptance.
@@ -42,17 +47,25 @@ impl World {
             let account = rows::account(n);
             book.accounts.insert(account.id, account);
         }
-        let caps = [
-            (1, [Some(1_500), None, None, Some(4_000)]),
-            (1, [None, Some(2_000), None, None]),
-            (2, [None, None, Some(2_500), None]),
+        let limits = [
+            (1, [Some(1_500), None, None, Some(4_000)], None),
+            (1, [None, Some(2_000), None, None], Some(1)),
+            (2, [None, None, Some(2_500), None], Some(2)),
         ];
-        for (n, (account, caps)) in (1..).zip(caps) {
-            let key = rows::key(n, AccountId(Uuid::from_u128(account)), caps);
+        for (n, (account, caps, max_tasks)) in (1..).zip(limits) {
+            let key = rows::key(n, AccountId(Uuid::from_u128(account)), caps, max_tasks);
             book.keys.insert(key.id, key);
         }
-        let (journal, chain) = (Journal::default(), rows::chain());
-        World { book, journal, chain, now: rows::START, tasks: Vec::new(), done: Vec::new(), last_id: 1_000 }
+        World {
+            book,
+            journal: Journal::default(),
+            told: Told::default(),
+            chain: rows::chain(),
+            now: rows::START,
+            tasks: Vec::new(),
+            done: Vec::new(),
+            last_id: 1_000,
+        }
     }
 
     fn run(&mut self, step: &Step) {
@@ -124,6 +137,10 @@ impl World {
                 Command::Refund(Refund { account: hold.account_id, task: hold.task_id, amount, reference })
             }
             Step::Expire { account: n } => Command::Expire(account(n)),
+            Step::Alert { account: n, low, more } => {
+                let thresholds = low.and_then(|low| Thresholds::new(credits(low), credits(low + more)));
+                Command::Alert(SetAlert { account: account(n), thresholds })
+            }
             Step::Attempt { .. } | Step::Wait { .. } | Step::Repeat { .. } => return None,
         })
     }
@@ -184,6 +201,8 @@ impl World {
         self.journal.replay(&self.chain, &book.writes.transfers);
         self.journal.assert_agrees(&book);
         assert_balanced(&book);
+        self.told.follow(command, &self.book, &book, self.now);
+        alerts::assert_money_is_blind(&self.book, &book, (command, &answer), spare, &context);
         let mut expired = reloaded(&self.book);
         decide(&mut expired, &Command::Expire(command.account()), spare, &context).unwrap();
         if changes_nothing(&answer) {
@@ -218,7 +237,7 @@ fn changes_nothing(answer: &Result<Done, Refusal>) -> bool {
         Err(_) | Ok(Done::Stale | Done::Expired(_)) => true,
         Ok(Done::Accepted { replayed, .. } | Done::Booked { replayed }) => *replayed,
         Ok(Done::Settled { fresh, .. }) => !fresh,
-        Ok(Done::CancelRequested) => false,
+        Ok(Done::CancelRequested | Done::AlertSet) => false,
     }
 }
 
@@ -233,6 +252,7 @@ fn again(done: &Done) -> Done {
         Done::Expired(_) => Done::Expired(credits(0)),
         Done::Stale => Done::Stale,
         Done::CancelRequested => Done::CancelRequested,
+        Done::AlertSet => Done::AlertSet,
     }
 }
 

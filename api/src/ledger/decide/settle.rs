@@ -145,6 +145,7 @@ fn close_hold(
         note_usage(book, key, accepted_at, |usage| {
             usage.open = taken(usage.open, amount)?;
             usage.used = usage.used.checked_add(capture)?;
+            usage.open_tasks = usage.open_tasks.checked_sub(1).filter(|open| *open >= 0)?;
             Some(())
         })?;
     }
@@ -204,13 +205,7 @@ fn announce(
         "taskId": settle.task, "state": name, "model": task.model, "captured": captured, "released": released,
         "errorCode": task.error_code,
     });
-    let n = book.tell(
-        settle.account,
-        context.now,
-        &format!("video.{name}"),
-        Some(settle.task),
-        body.to_string(),
-    )?;
+    let n = book.tell(settle.account, context.now, &format!("video.{name}"), Some(settle.task), body)?;
     if let Some(url) = &settle.callback_url {
         book.writes.deliveries.push(delivery::Model {
             account_id: settle.account,

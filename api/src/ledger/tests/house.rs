@@ -22,6 +22,8 @@ use crate::ledger::{
     Accept, Adjust, Cancel, Command, Done, Grant, Lane, Ledger, Outcome, Refund, Refusal, SettledBy,
     open_account,
 };
+use crate::metrics::Metrics;
+use crate::news::News;
 use crate::secret::Secret;
 
 /// Runs a test on every engine, checks the whole book afterwards and leaves nothing behind, whether it passed or not.
@@ -74,7 +76,9 @@ impl House {
         Migrator::up(db.schema(), None).await.unwrap();
         let clock = at_noon();
         let chain = Chain::new(&Secret::parse(&"5a".repeat(32)).unwrap());
-        let (ledger, lane) = Ledger::start(db.clone(), clock.clone(), chain.clone());
+        let news = News::new(false, clock.new_id());
+        let metrics = Metrics::default();
+        let (ledger, lane) = Ledger::start(db.clone(), clock.clone(), chain.clone(), news, &metrics);
         (House { url: url.into(), db, clock, chain, ledger }, lane)
     }
 
@@ -157,6 +161,13 @@ impl House {
             created_at: self.clock.now(),
             expires_at: None,
             revoked_at: None,
+            ip_ranges: None,
+            rate_per_minute: None,
+            max_tasks: None,
+            created_by: None,
+            last_used_at: None,
+            previous_hash: None,
+            previous_until: None,
         };
         let id = key.id;
         let tx = self.db.begin().await.unwrap();

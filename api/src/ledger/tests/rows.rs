@@ -34,7 +34,7 @@ pub fn accept(id: TaskId, account: AccountId, price: Credits, now: Timestamp) ->
     };
     let text = || "{}".to_owned();
     let request = task_request::Model { task_id: id, request: text(), effective: text(), warnings: text() };
-    Accept { task, request, job: queued(id, account, now) }
+    Accept { task, request, metadata: Vec::new(), job: queued(id, account, now) }
 }
 
 /// The first attempt at a task, accepted by its provider.

@@ -3,7 +3,7 @@
 //! A book that loads is unambiguous: for any request at most one rate applies. It serves as data only; the
 //! arithmetic is in the parent module.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use rust_decimal::Decimal;
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::file::BookFile;
-use super::{Dimensions, Unit};
+use super::{DEFAULT_GROUP, Dimensions, Unit};
 use crate::video::catalog::{Date, InputMode, Resolution};
 
 /// Selling prices in credits and what the providers charge, in USD.
@@ -117,6 +117,13 @@ impl PriceBook {
     /// Prices are multiples of this many whole credits; at least 1.
     pub fn step(&self) -> u32 {
         self.step
+    }
+
+    /// The groups that a customer or key can be in: the ordinary one, and those that have a price of their own.
+    pub fn groups(&self) -> BTreeSet<&str> {
+        let rates = self.prices.values().flat_map(|card| &card.rates);
+        let own = rates.filter_map(|rate| rate.when.group.as_deref());
+        own.chain([DEFAULT_GROUP]).collect()
     }
 
     /// What a route's card says, `None` without a card.

@@ -6,7 +6,7 @@ use std::fmt;
 use entity::Credits;
 use rust_decimal::Decimal;
 
-use super::{Dimensions, PriceBook, PriceError, Unit};
+use super::{Dimensions, PriceBook, PriceError, Quote, Unit};
 use crate::video::catalog::{AspectRatio, InputMode, Model, Resolution, dimensions};
 use crate::video::rules::video_inputs;
 
@@ -30,13 +30,22 @@ pub struct PriceRow {
 
 /// Every price of a model for a single clip, row by row. Rows that differ in resolution only are neighbours, ascending.
 pub fn price_rows(model: &Model, book: &PriceBook) -> Vec<PriceRow> {
+    rows_of(model, book, &groups(model, book))
+}
+
+/// The same for one group, whether or not it has a rate of its own.
+pub(super) fn group_rows(model: &Model, book: &PriceBook, group: &str) -> Vec<PriceRow> {
+    rows_of(model, book, &[group.to_owned()])
+}
+
+fn rows_of(model: &Model, book: &PriceBook, groups: &[String]) -> Vec<PriceRow> {
     let rows = vec![PriceRow::start(model)];
     let rows = each(rows, |_| model.modes.clone(), |row, mode| row.mode = mode);
     let rows = each(rows, |_| priced_ratios(model, book), |row, ratio| row.aspect_ratio = ratio);
     let rows = each(rows, |_| model.audio.choices().to_vec(), |row, audio| row.audio = audio);
     let videos = |row: &PriceRow| video_inputs(model, row.mode).to_vec();
     let rows = each(rows, videos, |row, given| row.video_input = given);
-    let rows = each(rows, |_| groups(model, book), |row, group| row.group = group);
+    let rows = each(rows, |_| groups.to_vec(), |row, group| row.group = group);
     let rows = each(rows, |_| model.resolutions.clone(), |row, value| row.resolution = value);
     rows.into_iter().map(|row| row.priced(model, book)).collect()
 }
@@ -93,6 +102,11 @@ impl PriceRow {
         };
         self.prices = model.durations.iter().map(price).collect();
         self
+    }
+
+    /// One clip of this row and length; `None` when it is not sold.
+    pub(super) fn quote(&self, model: &Model, book: &PriceBook, seconds: u32) -> Option<Quote> {
+        book.quote(0, &self.dimensions(model, seconds), &self.group).ok()
     }
 
     fn dimensions(&self, model: &Model, duration_s: u32) -> Dimensions<'_> {

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::Review;
-use crate::video::catalog::{KnownField, OptionName};
+use crate::video::catalog::{KnownField, Model, OptionName, Route};
 use crate::video::request::GenerateRequest;
 
 /// The fields that a provider's key may stand for, as asked for at the top or by such a key.
@@ -35,6 +35,26 @@ enum Clash {
     Contradicts,
 }
 
+/// Keys that are forwarded as they are, route by route: those of one route can be sent together.
+pub fn free_keys(model: &Model) -> BTreeSet<BTreeSet<String>> {
+    let known: BTreeSet<&str> = known_keys(model).map(|(key, _)| key).collect();
+    let free = |route: &Route| {
+        let keys = route.passthrough.iter().filter(|key| !known.contains(key.as_str()));
+        keys.cloned().collect::<BTreeSet<String>>()
+    };
+    model.routes.iter().map(free).filter(|keys| !keys.is_empty()).collect()
+}
+
+/// Keys that mean a field of ours, without those for options that the model as a whole does not offer.
+fn known_keys(model: &Model) -> impl Iterator<Item = (&str, KnownField)> {
+    let known = model.routes.iter().flat_map(|route| &route.priced);
+    let offered = |field: &KnownField| match field {
+        KnownField::Option(option) => model.has_option(*option),
+        _ => true,
+    };
+    known.filter(move |(_, field)| offered(field)).map(|(key, field)| (key.as_str(), *field))
+}
+
 impl Review<'_> {
     pub(super) fn extra(&mut self) -> Folded {
         let mut wishes = Wishes::of(self.request);
@@ -55,17 +75,7 @@ impl Review<'_> {
     }
 
     fn known_as(&self, key: &str) -> Option<KnownField> {
-        self.known_keys().find(|(known, _)| *known == key).map(|(_, field)| field)
-    }
-
-    /// Keys that mean a field of ours, without those for options that the model as a whole does not offer.
-    fn known_keys(&self) -> impl Iterator<Item = (&str, KnownField)> {
-        let known = self.model.routes.iter().flat_map(|route| &route.priced);
-        let offered = |field: &KnownField| match field {
-            KnownField::Option(option) => self.model.has_option(*option),
-            _ => true,
-        };
-        known.filter(move |(_, field)| offered(field)).map(|(key, field)| (key.as_str(), *field))
+        known_keys(self.model).find(|(known, _)| *known == key).map(|(_, field)| field)
     }
 
     fn fold(&mut self, wishes: &mut Wishes, key: &str, field: KnownField, value: &Value) {
@@ -79,7 +89,7 @@ impl Review<'_> {
 
     fn key_not_allowed(&self, key: &str) -> String {
         let free = self.model.routes.iter().flat_map(|route| &route.passthrough).map(String::as_str);
-        let allowed: BTreeSet<&str> = free.chain(self.known_keys().map(|(key, _)| key)).collect();
+        let allowed: BTreeSet<&str> = free.chain(known_keys(self.model).map(|(key, _)| key)).collect();
         if allowed.is_empty() {
             return format!("{key} is not allowed; {} takes no extra keys", self.model.id);
         }

@@ -5,7 +5,7 @@ use crate::video::catalog::{InputMode, Model};
 use crate::video::request::{Media, MediaRole};
 
 /// Whether a mode has a use for media of this role at all.
-fn takes(mode: InputMode, role: MediaRole) -> bool {
+pub fn takes(mode: InputMode, role: MediaRole) -> bool {
     use InputMode::*;
     match role {
         MediaRole::FirstFrame | MediaRole::LastFrame => mode == ImageToVideo,

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use base64::Engine;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use entity::transfer::{self, TransferKind};
+use poem::Request;
 use poem::web::Data;
 use poem_openapi::param::Query;
 use poem_openapi::payload::{Json, Response};
@@ -15,17 +14,15 @@ use crate::db;
 use crate::http::Tag;
 use crate::http::auth::{BillingRead, Caller};
 use crate::http::error::ApiError;
-use crate::http::value::{Amount, Bounded, Moment, Shown};
+use crate::http::page::{Limit, cut, next_link, read_cursor, twenty, write_cursor};
+use crate::http::value::{Amount, Moment, Shown};
 use crate::ledger::book::place_name;
 use crate::ledger::read::{Balance, balance, transfers};
 
 pub struct Credits;
 
-type Limit = Bounded<1, 100>;
-
-fn twenty() -> Limit {
-    Bounded(20)
-}
+/// Tells cursors of the ledger from those of other lists.
+const CURSOR_KIND: &str = "seq";
 
 /// What an account holds at an instant.
 #[derive(Debug, Object)]
@@ -129,15 +126,17 @@ impl Credits {
         limit: Query<Limit>,
         /// `nextCursor` of the page before.
         cursor: Query<Option<String>>,
+        request: &Request,
     ) -> Result<Response<Json<TransferPage>>, ApiError> {
         let limit = limit.0.0;
-        let before = cursor.0.as_deref().map(read_cursor).transpose()?;
+        let read = |cursor| read_cursor(CURSOR_KIND, cursor, |seq| seq.parse().ok());
+        let before = cursor.0.as_deref().map(read).transpose()?;
         let as_of = Shown(app.clock.now());
         // One more than asked for tells whether there is a next page.
         let rows = transfers(app.db.read(), caller.account, before, u64::from(limit) + 1).await;
         let mut rows = rows.map_err(|error| ApiError::database(db::fault(&error), error))?;
-        let next_cursor = next_cursor(&mut rows, limit as usize);
-        let link = next_cursor.as_ref().map(|cursor| next_link(limit, cursor));
+        let next_cursor = cut(&mut rows, limit).map(|row| write_cursor(CURSOR_KIND, &row.seq.to_string()));
+        let link = next_cursor.as_deref().map(|cursor| next_link(request, cursor));
         let data = rows.into_iter().map(transfer).collect();
         let response = Response::new(Json(TransferPage { data, next_cursor, as_of }));
         Ok(match link {
@@ -159,30 +158,6 @@ fn credits_answer(balance: Balance, mode: &str) -> CreditsAnswer {
         as_of: Shown(balance.as_of),
         seq: balance.seq,
     }
-}
-
-/// Cuts the page to its length; a cursor when that left something over.
-fn next_cursor(rows: &mut Vec<transfer::Model>, limit: usize) -> Option<String> {
-    let more = rows.len() > limit;
-    rows.truncate(limit);
-    rows.last().filter(|_| more).map(|row| write_cursor(row.seq))
-}
-
-fn next_link(limit: u32, cursor: &str) -> String {
-    format!("</api/ai/credits/ledger?limit={limit}&cursor={cursor}>; rel=\"next\"")
-}
-
-const CURSOR_PREFIX: &str = "seq:";
-
-fn write_cursor(seq: i64) -> String {
-    BASE64_URL_SAFE_NO_PAD.encode(format!("{CURSOR_PREFIX}{seq}"))
-}
-
-fn read_cursor(cursor: &str) -> Result<i64, ApiError> {
-    let bytes = BASE64_URL_SAFE_NO_PAD.decode(cursor).unwrap_or_default();
-    let seq =
-        std::str::from_utf8(&bytes).ok().and_then(|text| text.strip_prefix(CURSOR_PREFIX)?.parse().ok());
-    seq.ok_or_else(|| ApiError::field("cursor", "Must be the nextCursor of a page"))
 }
 
 fn transfer(row: transfer::Model) -> Transfer {
@@ -212,22 +187,5 @@ fn kind_name(kind: TransferKind) -> &'static str {
         TransferKind::Adjust => "adjust",
         TransferKind::Debt => "debt",
         TransferKind::Repay => "repay",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cursor_reads_back_and_anything_else_is_refused() {
-        for seq in [1, 42, i64::MAX] {
-            assert_eq!(read_cursor(&write_cursor(seq)).unwrap(), seq);
-        }
-        let other = BASE64_URL_SAFE_NO_PAD.encode("page:2");
-        for cursor in ["", "42", "!", "c2VxOg", other.as_str()] {
-            let error = read_cursor(cursor).unwrap_err();
-            assert_eq!(error.field_errors().unwrap().of("cursor").len(), 1, "{cursor}");
-        }
     }
 }

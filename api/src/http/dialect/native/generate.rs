@@ -3,22 +3,25 @@
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
+use entity::{AccountId, TaskId};
 use poem::web::Data;
 use poem_openapi::payload::{Json, Response};
 use poem_openapi::types::Any;
 use poem_openapi::{Object, OpenApi};
 
 use super::fold::{Folded, GenerateBody, Misread, fold};
-use super::view::status_number;
+use super::view::{TaskBody, status_number, task_body};
 use crate::app::App;
 use crate::http::Tag;
 use crate::http::auth::{Caller, VideosWrite};
 use crate::http::body::JsonObject;
 use crate::http::error::ApiError;
 use crate::http::idempotency::IdempotencyKey;
+use crate::http::live::{Prefer, Waiter};
 use crate::http::value::{Amount, Moment, Shown};
 use crate::video::catalog::{Date, Lifecycle};
 use crate::video::price::{Explanation, Matchers, Unit};
+use crate::video::read::TaskView;
 use crate::video::submit::{Accepted, Quoted};
 
 pub struct Generate;
@@ -31,11 +34,14 @@ struct Submitted {
     task_id: String,
     /// 0: pending. A repeated request may find its task completed (1) or failed (2).
     status: u8,
-    /// Held now; what is not delivered is given back.
+    /// Held now, what is not delivered is given back; once the task has ended, what was charged.
     credits_used: Amount,
     /// What was accepted but will have no effect, and what goes away soon.
-    #[oai(skip_serializing_if_is_empty)]
-    warnings: Vec<String>,
+    #[oai(skip_serializing_if_is_none)]
+    warnings: Option<Vec<String>>,
+    /// With `Preference-Applied`: the task as it is now, as `GET /api/ai/tasks/{id}` shows it.
+    #[oai(skip_serializing_if_is_none)]
+    task: Option<Box<TaskBody>>,
 }
 
 /// A binding price.
@@ -105,17 +111,13 @@ impl From<Explanation> for PriceExplanation {
     }
 }
 
-fn unit_name(unit: Unit) -> &'static str {
+pub fn unit_name(unit: Unit) -> &'static str {
     match unit {
         Unit::Clip => "clip",
         Unit::Second => "second",
         Unit::Mtoken => "mtoken",
     }
 }
-
-const CURL: &str = r#"curl https://api.example.com/api/ai/video/generate \
-  -H "Authorization: Bearer $REEL_API_KEY" -H 'Content-Type: application/json' -H 'Idempotency-Key: order-42' \
-  -d '{"model":"sora-2-text-to-video","inputMode":"text_to_video","prompt":"A paper boat","aspectRatio":"16:9","duration":5}'"#;
 
 #[OpenApi(tag = "Tag::Videos")]
 impl Generate {
@@ -128,16 +130,15 @@ impl Generate {
     /// and body give the same task, marked by the header `Idempotent-Replayed: true`; another body is refused with 422.
     /// A refusal uses no key up.
     ///
+    /// With `Prefer: wait=30` the answer comes when the task has ended, or after 30 seconds (at most 60); it then says how
+    /// far the task is, in `task` all of it. `Preference-Applied` says that it was waited; too many waits of an account at
+    /// once are not. The task is paid for before the wait begins: hanging up ends the wait, not the task.
+    ///
     /// Headers: `Location` is the task's address. `Deprecation`, `Sunset` and `Link` (`successor-version`) tell of a
     /// model that goes away. `x-should-retry: false` tells client libraries that the task exists.
     ///
     /// Scope: `videos:write`.
-    #[oai(
-        path = "/api/ai/video/generate",
-        method = "post",
-        operation_id = "generateVideo",
-        code_sample(lang = "Shell", label = "curl", source = "CURL")
-    )]
+    #[oai(path = "/api/ai/video/generate", method = "post", operation_id = "generateVideo")]
     async fn generate(
         &self,
         app: Data<&Arc<App>>,
@@ -145,6 +146,9 @@ impl Generate {
         /// A name for this request, 1 to 255 visible ASCII characters; kept as long as the task.
         #[oai(name = "Idempotency-Key")]
         key: IdempotencyKey,
+        /// `wait=N`: answer when the task has ended, within so many seconds.
+        #[oai(name = "Prefer")]
+        prefer: Prefer,
         body: JsonObject<GenerateBody>,
     ) -> Result<Response<Json<Submitted>>, ApiError> {
         let Folded { submission, warnings } =
@@ -153,7 +157,8 @@ impl Generate {
         let model = submission.request.model.clone();
         let accepted = app.video.submit(&caller.payer(), submission).await;
         let accepted = accepted.map_err(|error| ApiError::from(error).for_request(keyed))?;
-        Ok(with_lifecycle(submitted(accepted, warnings), &app, &model))
+        let waited = wait_for(&app, caller.account, accepted.task, prefer).await;
+        Ok(with_lifecycle(submitted(&app, accepted, warnings, waited), &app, &model))
     }
 
     /// Quote a price
@@ -196,17 +201,43 @@ fn everything(app: &App, caller: &Caller<VideosWrite>, misread: Misread) -> ApiE
     errors.into()
 }
 
-fn submitted(accepted: Accepted, mut warnings: Vec<String>) -> Response<Json<Submitted>> {
+/// The accepted task after the wait that was asked for, and what was applied. What goes wrong with a wait must not look as
+/// if the task had: it is as if nobody had asked for it.
+async fn wait_for(app: &App, account: AccountId, task: TaskId, prefer: Prefer) -> Option<(TaskView, String)> {
+    let waiter = Waiter::new(app, account, prefer.wait?)?;
+    let applied = waiter.applied();
+    match waiter.task(app, account, task, |view| view.state.is_terminal()).await {
+        Ok(view) => Some((view, applied)),
+        Err(error) => {
+            tracing::warn!(%task, "a wait for an accepted task is given up: {error}");
+            None
+        }
+    }
+}
+
+fn submitted(
+    app: &App,
+    accepted: Accepted,
+    mut warnings: Vec<String>,
+    waited: Option<(TaskView, String)>,
+) -> Response<Json<Submitted>> {
     warnings.extend(accepted.warnings);
+    let (view, applied) = waited.unzip();
+    let state = view.as_ref().map_or(accepted.state, |view| view.state);
+    let credits_used = view.as_ref().map_or(accepted.credits_used, TaskView::credits_used);
     let answer = Submitted {
         task_id: accepted.task.to_string(),
-        status: status_number(accepted.state),
-        credits_used: Shown(accepted.credits_used),
-        warnings,
+        status: status_number(state),
+        credits_used: Shown(credits_used),
+        warnings: Some(warnings).filter(|warnings| !warnings.is_empty()),
+        task: view.map(|view| Box::new(task_body(app, view, app.clock.now()))),
     };
-    let response = Response::new(Json(answer))
+    let mut response = Response::new(Json(answer))
         .header("Location", format!("/api/ai/tasks/{}", accepted.task))
         .header("x-should-retry", "false");
+    if let Some(applied) = applied {
+        response = response.header("Preference-Applied", applied);
+    }
     if accepted.replayed { response.header("Idempotent-Replayed", "true") } else { response }
 }
 

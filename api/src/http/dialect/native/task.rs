@@ -1,36 +1,85 @@
-//! `GET /api/ai/tasks/{id}` and `POST /api/ai/tasks/{id}/cancel`.
+//! `GET` and `DELETE /api/ai/tasks/{id}`, and `POST /api/ai/tasks/{id}/cancel`.
 
 use std::sync::Arc;
 
-use entity::{AccountId, TaskId};
 use poem::web::Data;
 use poem_openapi::param::Path;
-use poem_openapi::payload::{Json, Response};
+use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, Object, OpenApi};
 
 use super::task_id;
-use super::view::{TaskBody, task_body};
+use super::view::{TaskBody, task_body, task_etag};
 use crate::app::App;
 use crate::http::Tag;
 use crate::http::auth::{Caller, VideosRead, VideosWrite};
 use crate::http::error::ApiError;
-use crate::ledger::Done;
+use crate::http::etag::IfNoneMatch;
+use crate::http::live::wait::find;
+use crate::http::live::{Prefer, Waiter};
 use crate::video::read::TaskView;
 use crate::video::state::State;
 
 /// Seconds after which to look again at a task that has not ended.
 const POLL_SECONDS: u32 = 2;
+/// A task may be kept by its owner's own cache, which asks each time whether it changed.
+const CACHE: &str = "private, no-cache";
 
 pub struct Task;
+
+#[derive(ApiResponse)]
+enum TaskAnswer {
+    /// The task as it is now.
+    #[oai(status = 200)]
+    Task(
+        Json<Box<TaskBody>>,
+        /// Names this state of the task.
+        #[oai(header = "ETag")]
+        String,
+        #[oai(header = "Cache-Control")] String,
+        /// Seconds; absent when the task has ended.
+        #[oai(header = "Retry-After")]
+        Option<u32>,
+        /// The wait that was applied.
+        #[oai(header = "Preference-Applied")]
+        Option<String>,
+    ),
+    /// You have the task as it is now.
+    #[oai(status = 304)]
+    Unchanged(
+        /// Names this state of the task.
+        #[oai(header = "ETag")]
+        String,
+        #[oai(header = "Cache-Control")] String,
+        /// Seconds; absent when the task has ended.
+        #[oai(header = "Retry-After")]
+        Option<u32>,
+        /// The wait that was applied.
+        #[oai(header = "Preference-Applied")]
+        Option<String>,
+    ),
+}
 
 #[derive(ApiResponse)]
 enum CancelAnswer {
     /// The task has ended: by this cancellation, or before it.
     #[oai(status = 200)]
-    Ended(Json<Box<EndedTask>>),
+    Ended(
+        Json<Box<EndedTask>>,
+        /// The wait that was applied.
+        #[oai(header = "Preference-Applied")]
+        Option<String>,
+    ),
     /// The wish is noted, but the work has begun.
     #[oai(status = 202)]
-    Requested(Json<CancelRequested>, #[oai(header = "Retry-After")] u32),
+    Requested(
+        Json<CancelRequested>,
+        /// Seconds.
+        #[oai(header = "Retry-After")]
+        u32,
+        /// The wait that was applied.
+        #[oai(header = "Preference-Applied")]
+        Option<String>,
+    ),
 }
 
 /// A task that has ended.
@@ -54,12 +103,23 @@ struct CancelRequested {
     message: String,
 }
 
+#[derive(ApiResponse)]
+enum DeleteAnswer {
+    /// The task is deleted.
+    #[oai(status = 204)]
+    Deleted,
+}
+
 #[OpenApi(tag = "Tag::Videos")]
 impl Task {
     /// Read a task
     ///
     /// Poll it every 2 seconds while `status` is 0; `Retry-After` says so too. The id may be in any dialect's spelling.
     /// Somebody else's task is not found.
+    ///
+    /// With `Prefer: wait=20` the answer comes when the task has ended, or after 20 seconds (at most 60) with the task as it
+    /// is then. `ETag` names the state of the task: sent back as `If-None-Match` it gets 304 while nothing changed, and
+    /// together with `wait` the answer comes as soon as something did.
     ///
     /// Scope: `videos:read`.
     #[oai(path = "/api/ai/tasks/:id", method = "get", operation_id = "getTask")]
@@ -69,17 +129,33 @@ impl Task {
         caller: Caller<VideosRead>,
         /// The task's id.
         id: Path<String>,
-    ) -> Result<Response<Json<TaskBody>>, ApiError> {
-        let view = find(&app, caller.account, task_id(&id)?).await?;
-        let ended = view.state.is_terminal();
-        let response = Response::new(Json(task_body(&app, view, app.clock.now())));
-        Ok(if ended { response } else { response.header("Retry-After", POLL_SECONDS) })
+        /// `wait=N`: answer when the task has ended or changed, within so many seconds.
+        #[oai(name = "Prefer")]
+        prefer: Prefer,
+        /// States of the task that you have.
+        #[oai(name = "If-None-Match")]
+        seen: IfNoneMatch,
+    ) -> Result<TaskAnswer, ApiError> {
+        let (account, id) = (caller.account, task_id(&id)?);
+        let waiter = |wait| Waiter::new(&app, account, wait).ok_or(ApiError::TooManyStreams);
+        let waiter = prefer.wait.map(waiter).transpose()?;
+        let applied = waiter.as_ref().map(Waiter::applied);
+        let has_news =
+            |view: &TaskView| view.state.is_terminal() || (seen.is_given() && !seen.has(&task_etag(view)));
+        let view = match waiter {
+            Some(waiter) => waiter.task(&app, account, id, has_news).await?,
+            None => find(&app, account, id).await?,
+        };
+        Ok(answer(&app, view, &seen, applied))
     }
 
     /// Cancel a task
     ///
     /// A task that nobody works on yet is canceled at once and costs nothing (200). Otherwise the wish is noted (202): the
     /// task may still complete, and is charged then. A task that has ended stays as it is (200, `canceled` says how).
+    ///
+    /// With `Prefer: wait=20` the answer to a wish comes when the task has ended (200), or after 20 seconds (at most 60).
+    /// `Preference-Applied` says so; it is absent when too many of the account wait already.
     ///
     /// Scope: `videos:write`.
     #[oai(path = "/api/ai/tasks/:id/cancel", method = "post", operation_id = "cancelTask")]
@@ -89,32 +165,67 @@ impl Task {
         caller: Caller<VideosWrite>,
         /// The task's id.
         id: Path<String>,
+        /// `wait=N`: answer when the task has ended, within so many seconds.
+        #[oai(name = "Prefer")]
+        prefer: Prefer,
     ) -> Result<CancelAnswer, ApiError> {
-        let id = task_id(&id)?;
-        let done = app.video.cancel(caller.account, id).await?;
-        let view = find(&app, caller.account, id).await?;
-        Ok(match done {
-            Done::CancelRequested => requested(&view),
-            _ => ended(&app, view),
-        })
+        let (account, id) = (caller.account, task_id(&id)?);
+        let waiter = prefer.wait.and_then(|wait| Waiter::new(&app, account, wait));
+        let applied = waiter.as_ref().map(Waiter::applied);
+        app.video.cancel(account, id).await?;
+        let view = match waiter {
+            Some(waiter) => waiter.task(&app, account, id, |view| view.state.is_terminal()).await?,
+            None => find(&app, account, id).await?,
+        };
+        Ok(if view.state.is_terminal() { ended(&app, view, applied) } else { requested(&view, applied) })
+    }
+
+    /// Delete a task
+    ///
+    /// Removes what the task was about, for good: prompt, media, metadata, clips, and what was told about it. Webhooks that
+    /// are still owed are not sent any more. The books stay: its transfers are in `GET /api/ai/credits/ledger` and it counts
+    /// in `GET /api/usage`. Afterwards it is not found, its links stop working, and its `Idempotency-Key` answers 410
+    /// `task_deleted`.
+    ///
+    /// Only a task that has ended can be deleted; any other is refused with 409 `task_not_ended`.
+    ///
+    /// Scope: `videos:write`.
+    #[oai(path = "/api/ai/tasks/:id", method = "delete", operation_id = "deleteTask")]
+    async fn delete(
+        &self,
+        app: Data<&Arc<App>>,
+        caller: Caller<VideosWrite>,
+        /// The task's id.
+        id: Path<String>,
+    ) -> Result<DeleteAnswer, ApiError> {
+        let objects = app.video.delete(caller.account, task_id(&id)?).await?;
+        app.store.delete_all(objects).await;
+        Ok(DeleteAnswer::Deleted)
     }
 }
 
-async fn find(app: &App, account: AccountId, id: TaskId) -> Result<TaskView, ApiError> {
-    app.video.task(account, id).await?.ok_or(ApiError::TaskNotFound)
+fn answer(app: &App, view: TaskView, seen: &IfNoneMatch, applied: Option<String>) -> TaskAnswer {
+    let (etag, cache) = (task_etag(&view), CACHE.to_owned());
+    let retry_after = (!view.state.is_terminal()).then_some(POLL_SECONDS);
+    if seen.has(&etag) {
+        return TaskAnswer::Unchanged(etag.header(), cache, retry_after, applied);
+    }
+    let body = Json(Box::new(task_body(app, view, app.clock.now())));
+    TaskAnswer::Task(body, etag.header(), cache, retry_after, applied)
 }
 
-fn ended(app: &App, view: TaskView) -> CancelAnswer {
+fn ended(app: &App, view: TaskView, applied: Option<String>) -> CancelAnswer {
     let canceled = view.state == State::Canceled;
-    CancelAnswer::Ended(Json(Box::new(EndedTask { canceled, task: task_body(app, view, app.clock.now()) })))
+    let task = task_body(app, view, app.clock.now());
+    CancelAnswer::Ended(Json(Box::new(EndedTask { canceled, task })), applied)
 }
 
-fn requested(view: &TaskView) -> CancelAnswer {
+fn requested(view: &TaskView, applied: Option<String>) -> CancelAnswer {
     let answer = CancelRequested {
         task_id: view.task.id.to_string(),
         state: view.state.as_str().to_owned(),
         cancel_requested: true,
         message: "The work has begun: the task may still complete, and is charged then".to_owned(),
     };
-    CancelAnswer::Requested(Json(answer), POLL_SECONDS)
+    CancelAnswer::Requested(Json(answer), POLL_SECONDS, applied)
 }

@@ -7,11 +7,12 @@ use entity::attempt::{self, AttemptState};
 use entity::clip::{self, ClipState};
 use entity::hold;
 use poem_openapi::Object;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::generate::PriceExplanation;
 use super::link::{LINK_SECONDS, clip_url};
 use crate::app::App;
+use crate::http::etag::Etag;
 use crate::http::value::{Amount, Moment, Shown};
 use crate::video::read::TaskView;
 use crate::video::state::State;
@@ -146,6 +147,30 @@ pub fn status_number(state: State) -> u8 {
         _ if state.is_terminal() => 2,
         _ => 0,
     }
+}
+
+/// Names what a task is now: everything about it that can change, and not its links, which are new with every answer.
+pub fn task_etag(view: &TaskView) -> Etag {
+    let TaskView { task, hold, .. } = view;
+    let attempts = view.attempts.iter().map(|attempt| {
+        json!([
+            attempt.n,
+            attempt_state(attempt.state),
+            attempt.accepted_at,
+            attempt.ended_at,
+            attempt.error_code
+        ])
+    });
+    Etag::of(&json!([
+        view.state.as_str(),
+        view.progress,
+        view.cancel_requested,
+        task.terminal_at,
+        task.error_code,
+        task.error_message,
+        [hold.amount, hold.captured, hold.released, hold.refunded],
+        attempts.collect::<Vec<_>>(),
+    ]))
 }
 
 /// Words a task for its owner; links in it work from `now` on.

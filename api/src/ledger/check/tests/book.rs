@@ -59,7 +59,9 @@ pub async fn lived_in(house: &House) -> Accounts {
     house.accept(a, credits(6)).await;
     house.clock.advance(7_200);
     house.grant(a, credits(1), GrantClass::Compensation, None).await;
-    let running = house.accept(a, credits(9)).await;
+    let mut asked = house.request(a, credits(9));
+    asked.task.key_id = Some(key);
+    let running = house.accepted(asked).await;
     house.run(running).await;
     let b = house.funded(credits(50)).await;
     in_debt(house).await;

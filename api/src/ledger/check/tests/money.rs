@@ -45,7 +45,57 @@ async fn what_is_wrong_in_an_account_is_reported_by_its_name() {
             sql: &["UPDATE key_usage SET open = open + 1 WHERE win = 'lifetime'"],
             breaks: &["key-usage"],
         },
+        Corruption {
+            sql: &["UPDATE key_usage SET open_tasks = open_tasks + 1 WHERE win = 'lifetime'"],
+            breaks: &["key-usage"],
+        },
+        Corruption {
+            sql: &["UPDATE key_usage SET open_tasks = open_tasks - 1 WHERE win = 'day' AND open_tasks > 0"],
+            breaks: &["key-usage"],
+        },
         Corruption { sql: &["DELETE FROM key_usage"], breaks: &["key-usage"] },
+    ];
+    corrupt(&corruptions).await;
+}
+
+#[tokio::test]
+async fn what_is_wrong_in_alerts_is_reported_by_its_name() {
+    let corruptions = [
+        Corruption {
+            sql: &["UPDATE account SET alert_low = 1000 WHERE id = {b}"],
+            breaks: &["alert-thresholds"],
+        },
+        Corruption {
+            sql: &["UPDATE account SET alert_recover = 1000 WHERE id = {b}"],
+            breaks: &["alert-thresholds"],
+        },
+        Corruption {
+            sql: &["UPDATE account SET alert_low = 2000, alert_recover = 1999 WHERE id = {b}"],
+            breaks: &["alert-thresholds"],
+        },
+        Corruption {
+            sql: &["UPDATE account SET alert_state = 'low' WHERE id = {b}"],
+            breaks: &["alert-thresholds"],
+        },
+        // 50 credits available, and nobody was told.
+        Corruption {
+            sql: &["UPDATE account SET alert_low = 50001, alert_recover = 60000 WHERE id = {b}"],
+            breaks: &["alert-state"],
+        },
+        Corruption {
+            sql: &[
+                "UPDATE account SET alert_low = 1000, alert_recover = 2000, alert_state = 'low' WHERE mode = 'live'",
+            ],
+            breaks: &["alert-state"],
+        },
+        Corruption {
+            sql: &[
+                "UPDATE account SET alert_low = 50000, alert_recover = 60000 WHERE id = {b}",
+                "UPDATE account SET alert_low = 60000, alert_recover = 70000, alert_state = 'low' WHERE id = {a}",
+                "UPDATE account SET alert_low = 1, alert_recover = 1, alert_state = 'depleted' WHERE mode = 'live'",
+            ],
+            breaks: &[],
+        },
     ];
     corrupt(&corruptions).await;
 }

@@ -4,9 +4,10 @@ use entity::attempt::AttemptState;
 use entity::grant::GrantClass;
 use entity::job::JobState;
 use entity::task::TaskState;
-use entity::{AccountId, GrantId, TaskId, Timestamp, WorkerId, attempt};
+use entity::{AccountId, GrantId, KeyId, TaskId, Timestamp, WorkerId, attempt};
 use uuid::Uuid;
 
+use super::super::properties::alerts::Told;
 use super::super::properties::audit::{
     Journal, assert_balanced, assert_same, assert_written, is_alive, reloaded,
 };
@@ -14,14 +15,22 @@ use super::super::properties::rows::{self, credits};
 use super::super::{Context, decide};
 use crate::ledger::book::Book;
 use crate::ledger::chain::Chain;
-use crate::ledger::{Cancel, Command, Done, Grant, Outcome, Refusal, Settle, SettledBy};
+use crate::ledger::{
+    Cancel, Command, Done, Grant, Outcome, Refusal, SetAlert, Settle, SettledBy, Thresholds,
+};
 
-const ACCOUNT: AccountId = AccountId(Uuid::from_u128(1));
+/// May have one task under way, which its repetitions must not count against.
+const KEY: KeyId = KeyId(Uuid::from_u128(2));
+pub const ACCOUNT: AccountId = AccountId(Uuid::from_u128(1));
 pub const TASK: TaskId = TaskId(Uuid::from_u128(10));
 /// The task holds 1 credit: 0.6 from a promotion that ends after 12 hours, 0.4 from what was paid for.
 const HELD: i64 = 1_000;
 pub const CAPTURED: i64 = 700;
 const PROMOTION: i64 = 600;
+/// Low is what is left when the promotion has ended; with a task under way the account is depleted, and it recovers when
+/// all of that comes back in time.
+const ALERT_LOW: i64 = 1_100;
+const ALERT_RECOVER: i64 = 1_500;
 const HOURS_OF_PROMOTION: i64 = 12;
 const HOURS_THAT_PASS: i64 = 13;
 
@@ -71,6 +80,7 @@ struct Worker {
 pub struct State {
     pub book: Book,
     journal: Journal,
+    told: Told,
     now: Timestamp,
     owner: Option<Worker>,
     taken_over: Option<Worker>,
@@ -84,12 +94,15 @@ impl State {
         let mut book = Book::default();
         let account = rows::account(1);
         book.accounts.insert(account.id, account);
+        book.keys.insert(KEY, rows::key(2, ACCOUNT, [None; 4], Some(1)));
         let (owner, taken_over) = (None, None);
-        let mut state =
-            State { book, journal: Journal::default(), now: rows::START, owner, taken_over, settlements: 0 };
+        let (journal, told) = (Journal::default(), Told::default());
+        let mut state = State { book, journal, told, now: rows::START, owner, taken_over, settlements: 0 };
         let promotion = rows::START.plus_seconds(HOURS_OF_PROMOTION * 3_600);
         state.grant(chain, 1, GrantClass::Promotional, PROMOTION, Some(promotion));
         state.grant(chain, 2, GrantClass::Paid, HELD, None);
+        let thresholds = Thresholds::new(credits(ALERT_LOW), credits(ALERT_RECOVER));
+        state.send(chain, &Command::Alert(SetAlert { account: ACCOUNT, thresholds })).unwrap();
         state
     }
 
@@ -108,13 +121,15 @@ impl State {
     }
 
     pub fn copy(&self) -> Self {
-        State { book: reloaded(&self.book), journal: self.journal.clone(), ..*self }
+        let (journal, told) = (self.journal.clone(), self.told.clone());
+        State { book: reloaded(&self.book), journal, told, ..*self }
     }
 
     /// Everything that a decision or a worker looks at; not how the journal came about.
     pub fn key(&self) -> String {
         let account = &self.book.accounts[&ACCOUNT];
-        let balances = (account.credited, account.debited, account.held, account.last_at);
+        let balances =
+            (account.credited, account.debited, account.held, account.last_at, account.alert_state);
         let work = (self.book.jobs.get(&TASK), self.attempts(), self.owner, self.taken_over, self.now);
         let money = (self.book.holds.get(&TASK), self.book.allocations.get(&TASK), &self.book.grants);
         format!("{balances:?} {work:?} {money:?} {:?} {}", self.book.tasks.get(&TASK), self.settlements)
@@ -140,6 +155,7 @@ impl State {
         self.journal.replay(chain, &self.book.writes.transfers);
         self.journal.assert_agrees(&self.book);
         assert_balanced(&self.book);
+        self.told.follow(command, &before, &self.book, self.now);
         if matches!(answer, Ok(Done::Stale | Done::Settled { fresh: false, .. }) | Err(_)) {
             let mut expired = before;
             decide(&mut expired, &Command::Expire(ACCOUNT), spare, &Context { now: self.now, chain })
@@ -159,7 +175,7 @@ impl State {
     pub fn apply(&mut self, chain: &Chain, event: Event) -> Answer {
         match event {
             Event::Accept => {
-                let accept = rows::accept(TASK.0.as_u128(), ACCOUNT, None, HELD, rows::START);
+                let accept = rows::accept(TASK.0.as_u128(), ACCOUNT, Some(KEY), HELD, rows::START);
                 return Some(self.send(chain, &Command::Accept(Box::new(accept))));
             }
             Event::SubmitOk => self.submit(AttemptState::Accepted, JobState::Running),

@@ -263,12 +263,16 @@ fn usage_is_what_holds_say(book: &Book) {
     for hold in book.holds.values() {
         let Some(key) = hold.key_id else { continue };
         for row in [UsageRow::Day(hold.accepted_at.day()), UsageRow::Lifetime] {
-            let (used, open) = expected.entry((key, row)).or_insert((0, 0));
+            let (used, open, tasks) = expected.entry((key, row)).or_insert((0, 0, 0));
             *used += hold.captured.thousandths() - hold.refunded.thousandths();
-            *open += if hold.state == HoldState::Open { hold.amount.thousandths() } else { 0 };
+            if hold.state == HoldState::Open {
+                *open += hold.amount.thousandths();
+                *tasks += 1;
+            }
         }
     }
-    let counted = |usage: &key_usage::Model| (usage.used.thousandths(), usage.open.thousandths());
+    let counted =
+        |usage: &key_usage::Model| (usage.used.thousandths(), usage.open.thousandths(), usage.open_tasks);
     let found: BTreeMap<_, _> = book.usage.iter().map(|(row, usage)| (*row, counted(usage))).collect();
     assert_eq!(found, expected, "usage of keys");
 }

@@ -1,7 +1,7 @@
 //! The shortest scripts behind what random ones are unlikely to hit, or would be slow to shrink to.
 
 use entity::grant::GrantClass;
-use entity::{AccountId, Credits, GrantId, TaskId};
+use entity::{AccountId, Credits, GrantId, KeyId, TaskId};
 use uuid::Uuid;
 
 use super::{World, rows};
@@ -36,6 +36,12 @@ fn grant(
 
 fn accept(world: &mut World, n: u128, amount: i64) -> Result<Done, Refusal> {
     world.send(&Command::Accept(Box::new(rows::accept(n, account(), None, amount, world.now))))
+}
+
+/// The same with key 2, which may have one task under way and spend 2,000 thousandths in a week.
+fn accept_with_key(world: &mut World, n: u128, amount: i64) -> Result<Done, Refusal> {
+    let key = Some(KeyId(Uuid::from_u128(2)));
+    world.send(&Command::Accept(Box::new(rows::accept(n, account(), key, amount, world.now))))
 }
 
 fn deliver(world: &mut World, n: u128, capture: i64) -> Result<Done, Refusal> {
@@ -138,4 +144,28 @@ fn a_grant_gets_its_grace_once_however_often_something_comes_back() {
     }
     let grace = world.book.grants.values().map(|grant| grant.grace_until).collect::<Vec<_>>();
     assert_eq!(grace, [Some(rows::START.plus_seconds(26 * 3_600))]);
+}
+
+#[test]
+fn a_key_takes_as_many_tasks_as_it_may_and_one_more_when_one_has_ended() {
+    let mut world = World::new();
+    grant(&mut world, 1, GrantClass::Paid, None, "bought").unwrap();
+    accept_with_key(&mut world, 10, 100).unwrap();
+    let full = Err(Refusal::TooManyTasks { limit: 1 });
+    assert_eq!(accept_with_key(&mut world, 11, 100), full);
+    let replayed = Done::Accepted { task: TaskId(Uuid::from_u128(10)), replayed: true };
+    assert_eq!(accept_with_key(&mut world, 10, 100), Ok(replayed), "a replay is no second task");
+    deliver(&mut world, 10, 100).unwrap();
+    assert!(accept_with_key(&mut world, 11, 100).is_ok());
+}
+
+#[test]
+fn tasks_under_way_object_before_caps_and_balance() {
+    let mut world = World::new();
+    grant(&mut world, 1, GrantClass::Paid, None, "bought").unwrap();
+    accept_with_key(&mut world, 10, 100).unwrap();
+    assert_eq!(accept_with_key(&mut world, 11, 3_000), Err(Refusal::TooManyTasks { limit: 1 }));
+    deliver(&mut world, 10, 100).unwrap();
+    assert!(matches!(accept_with_key(&mut world, 11, 3_000), Err(Refusal::CapReached(_))));
+    assert!(matches!(accept_with_key(&mut world, 11, 1_000), Err(Refusal::Insufficient { .. })));
 }

@@ -59,8 +59,10 @@ fn counters_only_grow(before: &Book, after: &Book) {
             is.credited >= was.credited && is.debited >= was.debited && is.last_at >= was.last_at,
             "{was:?} {is:?}"
         );
-        let events: Vec<_> =
-            after.writes.events.iter().filter(|event| event.account_id == *id).map(|event| event.n).collect();
+        let ours = |book: &Book| -> Vec<i64> {
+            book.writes.events.iter().filter(|event| event.account_id == *id).map(|event| event.n).collect()
+        };
+        let events = ours(after).split_off(ours(before).len());
         assert!(events.iter().copied().eq(was.event_seq + 1..=is.event_seq), "events of {id}: {events:?}");
     }
 }
@@ -131,12 +133,18 @@ fn accepted_or_refused_for_a_reason(
                 after.allocations[&task.id].iter().map(|part| rank(&before.grants[&part.grant_id])).collect();
             assert!(ranks.is_sorted(), "allocations out of order");
             assert!(key.is_none_or(|key| key.account_id == task.account_id), "somebody else's key");
+            assert!(key.is_none_or(|key| fits(key, under_way(after, key))), "too many tasks under way");
             for (window, limit) in key.into_iter().flat_map(caps) {
                 let spent = spent(after, key, window, now);
                 assert!(spent <= limit, "{window:?}: {spent} of {limit}");
             }
         }
+        Err(Refusal::TooManyTasks { limit }) => {
+            let key = key.unwrap();
+            assert_eq!((under_way(before, key), key.max_tasks), (i64::from(*limit), Some(i64::from(*limit))));
+        }
         Err(Refusal::CapReached(cap)) => {
+            assert!(key.is_some_and(|key| fits(key, under_way(before, key) + 1)), "the cap comes second");
             assert_eq!(cap.spent.thousandths(), spent(before, key, cap.window, now));
             assert!(
                 cap.spent.thousandths() + task.credits.thousandths() > cap.limit.thousandths(),
@@ -152,6 +160,16 @@ fn accepted_or_refused_for_a_reason(
         Err(refusal) => assert_eq!((refusal, task.credits.thousandths() <= 0), (&Refusal::NotPositive, true)),
         Ok(done) => assert_eq!(*done, Done::Accepted { task: task.id, replayed: true }),
     }
+}
+
+/// The key's tasks that are not settled.
+fn under_way(book: &Book, key: &api_key::Model) -> i64 {
+    let open = |hold: &&hold::Model| hold.key_id == Some(key.id) && hold.state == HoldState::Open;
+    i64::try_from(book.holds.values().filter(open).count()).unwrap()
+}
+
+fn fits(key: &api_key::Model, tasks: i64) -> bool {
+    key.max_tasks.is_none_or(|limit| tasks <= limit)
 }
 
 fn caps(key: &api_key::Model) -> impl Iterator<Item = (CapWindow, i64)> + use<> {

@@ -1,6 +1,6 @@
 //! Rows for tests of the vault, with nothing in them that decisions don't look at.
 
-use entity::account::AccountStatus;
+use entity::account::{AccountStatus, AlertState};
 use entity::attempt::AttemptState;
 use entity::clip::ClipState;
 use entity::job::JobState;
@@ -41,11 +41,14 @@ pub fn account(n: u128) -> account::Model {
         last_at: START,
         head: GENESIS.to_vec(),
         created_at: START,
+        alert_low: None,
+        alert_recover: None,
+        alert_state: AlertState::Ok,
     }
 }
 
-/// A key with caps for a day, a week, a month and a lifetime.
-pub fn key(n: u128, account: AccountId, caps: [Option<i64>; 4]) -> api_key::Model {
+/// A key with caps for a day, a week, a month and a lifetime, and a limit of tasks under way.
+pub fn key(n: u128, account: AccountId, caps: [Option<i64>; 4], max_tasks: Option<i64>) -> api_key::Model {
     let [cap_day, cap_week, cap_month, cap_lifetime] = caps.map(|cap| cap.map(credits));
     api_key::Model {
         id: KeyId(Uuid::from_u128(n)),
@@ -66,6 +69,13 @@ pub fn key(n: u128, account: AccountId, caps: [Option<i64>; 4]) -> api_key::Mode
         created_at: START,
         expires_at: None,
         revoked_at: None,
+        ip_ranges: None,
+        rate_per_minute: None,
+        max_tasks,
+        created_by: None,
+        last_used_at: None,
+        previous_hash: None,
+        previous_until: None,
     }
 }
 
@@ -79,6 +89,7 @@ pub fn accept(id: u128, account: AccountId, key: Option<KeyId>, amount: i64, now
             effective: String::new(),
             warnings: String::new(),
         },
+        metadata: Vec::new(),
         job: job(id, account, now),
     }
 }

@@ -46,6 +46,12 @@ pub enum Step {
     Expire {
         account: u128,
     },
+    /// Watches the balance; `None` no more.
+    Alert {
+        account: u128,
+        low: Option<i64>,
+        more: i64,
+    },
     Wait {
         hours: i64,
     },
@@ -106,6 +112,9 @@ pub fn script() -> impl Strategy<Value = Vec<Step>> {
     let settle = (any::<Index>(), who, how).prop_map(|(task, who, how)| Step::Settle { task, who, how });
     let refund = (any::<Index>(), prop_oneof![1..=100i64, select(vec![0, 100, 101])])
         .prop_map(|(task, percent)| Step::Refund { task, percent });
+    let low = prop::option::weighted(0.8, 1..4_000i64);
+    let alert =
+        (account(), low, 0..2_000i64).prop_map(|(account, low, more)| Step::Alert { account, low, more });
     let step = prop_oneof![
         5 => grant,
         2 => adjust,
@@ -115,6 +124,7 @@ pub fn script() -> impl Strategy<Value = Vec<Step>> {
         2 => any::<Index>().prop_map(|task| Step::Cancel { task }),
         4 => refund,
         1 => account().prop_map(|account| Step::Expire { account }),
+        2 => alert,
         4 => (1..30i64).prop_map(|hours| Step::Wait { hours }),
         2 => any::<Index>().prop_map(|command| Step::Repeat { command }),
     ];

@@ -1,0 +1,243 @@
+//! Which operation can be refused with which code: the one table of what the description says about errors.
+//!
+//! A code that an operation can't give must not be in its description, and one that it can give must.
+
+use serde_json::{Value, json};
+
+use super::headers;
+use super::operation::{Operation, operations};
+
+/// Who can give a code, beside the operations that are named with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum By {
+    /// Whatever takes a body, or a parameter outside the path.
+    Input,
+    /// Whatever takes a body.
+    Body,
+    /// Whatever asks who is calling.
+    Secured,
+    /// Whatever can be called with an API key.
+    Keyed,
+    /// Whatever is done for a customer, with a key or with a session.
+    Customers,
+    /// The same, where not every key or person may.
+    Scoped,
+    /// Whatever only a person with a session may do.
+    Personal,
+    /// Whatever changes something and can be called with a session.
+    SessionChange,
+    /// Whatever does anything at all.
+    Working,
+    Nothing,
+}
+
+const GENERATE: &str = "POST /api/ai/video/generate";
+const QUOTE: &str = "POST /api/ai/video/quote";
+/// Done to some keys by people only.
+const MANAGING: [&str; 5] = [
+    "POST /api/keys",
+    "PATCH /api/keys/{id}",
+    "DELETE /api/keys/{id}",
+    "POST /api/keys/{id}/rotate",
+    "POST /api/keys/{id}/revoke",
+];
+const BY_PASSWORD: [&str; 4] =
+    ["POST /api/auth/login", "POST /api/auth/password", "POST /api/auth/totp", "DELETE /api/auth/totp"];
+/// For people who have not signed in.
+const DOOR: [&str; 5] = [
+    "POST /api/auth/register",
+    "POST /api/auth/login",
+    "POST /api/auth/password/forgot",
+    "POST /api/auth/password/reset",
+    "POST /api/beta/request",
+];
+/// What waits in the ledger's queue with new tasks.
+const POSTING: [&str; 3] = [GENERATE, "POST /api/credits/redeem", "PUT /api/credits/alerts"];
+const POSTED: [&str; 4] =
+    [GENERATE, "POST /api/ai/tasks/{id}/cancel", "POST /api/credits/redeem", "PUT /api/credits/alerts"];
+/// What waits in the ledger's queue, or for its turn to hash a password.
+const BUSY: [&str; 9] = [
+    GENERATE,
+    "POST /api/credits/redeem",
+    "PUT /api/credits/alerts",
+    "POST /api/auth/register",
+    "POST /api/auth/login",
+    "POST /api/auth/password",
+    "POST /api/auth/password/forgot",
+    "POST /api/auth/password/reset",
+    "* /api/auth/totp",
+];
+const STREAMING: [&str; 3] = ["GET /api/events", "GET /api/ai/tasks/{id}/events", "GET /api/ai/tasks/{id}"];
+const CLIP: [&str; 3] =
+    ["GET /api/ai/tasks/{id}/content", "HEAD /api/ai/tasks/{id}/content", "GET /api/ai/tasks/{id}/link"];
+
+/// Every code, by status and in the order in which it is shown.
+const CODES: &[(u16, &str, By, &[&str])] = &[
+    (400, "invalid_request", By::Input, &[]),
+    (400, "unknown_model", By::Nothing, &[GENERATE, QUOTE]),
+    (400, "model_retired", By::Nothing, &[GENERATE, QUOTE]),
+    (400, "no_price", By::Nothing, &[GENERATE, QUOTE]),
+    (400, "conflicting_credentials", By::Secured, &[]),
+    (401, "unauthorized", By::Secured, &[]),
+    (401, "invalid_credentials", By::Nothing, &BY_PASSWORD),
+    (401, "totp_required", By::Nothing, &["POST /api/auth/login", "DELETE /api/auth/totp"]),
+    (402, "insufficient_credits", By::Nothing, &[GENERATE]),
+    (402, "key_limit_reached", By::Nothing, &[GENERATE]),
+    (403, "insufficient_scope", By::Scoped, &[]),
+    (403, "ip_not_allowed", By::Keyed, &[]),
+    (403, "model_not_allowed", By::Nothing, &[GENERATE, QUOTE, "GET /api/ai/models/{id}*"]),
+    (403, "account_frozen", By::Nothing, &[GENERATE]),
+    (
+        403,
+        "link_invalid",
+        By::Nothing,
+        &["GET /api/ai/tasks/{id}/content", "HEAD /api/ai/tasks/{id}/content"],
+    ),
+    (
+        403,
+        "link_expired",
+        By::Nothing,
+        &["GET /api/ai/tasks/{id}/content", "HEAD /api/ai/tasks/{id}/content"],
+    ),
+    (403, "csrf_refused", By::SessionChange, &DOOR),
+    (403, "session_required", By::Personal, &MANAGING),
+    (403, "key_required", By::Nothing, &["GET /api/key"]),
+    (403, "no_customer", By::Customers, &["POST /api/beta/redeem"]),
+    (403, "beta_required", By::Nothing, &["POST /api/keys"]),
+    (403, "invite_required", By::Nothing, &["POST /api/auth/register"]),
+    (404, "task_not_found", By::Nothing, &["* /api/ai/tasks/{id}*"]),
+    (404, "not_ready", By::Nothing, &CLIP),
+    (404, "no_clip", By::Nothing, &CLIP),
+    (404, "key_not_found", By::Nothing, &["* /api/keys/{id}*"]),
+    (404, "session_not_found", By::Nothing, &["* /api/auth/sessions/{id}*"]),
+    (404, "model_not_found", By::Nothing, &["* /api/ai/models/{*"]),
+    (404, "promotion_not_found", By::Nothing, &["POST /api/credits/redeem"]),
+    (404, "not_found", By::Nothing, &[]),
+    (405, "method_not_allowed", By::Nothing, &[]),
+    (409, "email_taken", By::Nothing, &["POST /api/auth/register"]),
+    (409, "totp_enabled", By::Nothing, &["POST /api/auth/totp", "POST /api/auth/totp/confirm"]),
+    (409, "task_not_ended", By::Nothing, &["DELETE /api/ai/tasks/{id}"]),
+    (409, "key_revoked", By::Nothing, &["PATCH /api/keys/{id}", "POST /api/keys/{id}/rotate"]),
+    (409, "too_many_keys", By::Nothing, &["POST /api/keys", "PATCH /api/keys/{id}"]),
+    (409, "already_redeemed", By::Nothing, &["POST /api/credits/redeem"]),
+    (410, "quote_expired", By::Nothing, &[GENERATE]),
+    (410, "task_deleted", By::Nothing, &[GENERATE]),
+    (410, "promotion_over", By::Nothing, &["POST /api/credits/redeem"]),
+    (410, "reset_invalid", By::Nothing, &["POST /api/auth/password/reset"]),
+    (413, "too_large", By::Body, &[]),
+    (415, "unsupported_media_type", By::Body, &[]),
+    (416, "range_not_satisfiable", By::Nothing, &["GET /api/ai/tasks/{id}/content"]),
+    (422, "idempotency_key_reused", By::Nothing, &[GENERATE]),
+    (422, "quote_mismatch", By::Nothing, &[GENERATE]),
+    (422, "quote_used", By::Nothing, &[GENERATE]),
+    (429, "rate_limited", By::Keyed, &[]),
+    (429, "too_many_attempts", By::Secured, &DOOR),
+    (429, "too_many_requests", By::Nothing, &POSTING),
+    (429, "concurrency_limit_reached", By::Nothing, &[GENERATE]),
+    (429, "too_many_streams", By::Nothing, &STREAMING),
+    (500, "internal", By::Working, &[]),
+    (503, "unavailable", By::Working, &[]),
+    (503, "busy", By::Nothing, &BUSY),
+    (503, "model_unavailable", By::Nothing, &[GENERATE, QUOTE]),
+    (503, "outcome_unknown", By::Nothing, &POSTED),
+];
+
+/// The statuses: the name of the shared answer, and what it means.
+const STATUSES: [(u16, &str, &str); 14] = [
+    (400, "BadRequest", "The request is not valid; `details` says what is wrong, field by field"),
+    (401, "Unauthorized", "There is no API key or session, or not a valid one"),
+    (402, "PaymentRequired", "Nothing was charged"),
+    (403, "Forbidden", "Not with this key, session or link"),
+    (404, "NotFound", "There is no such thing; somebody else's is not found either"),
+    (409, "Conflict", "Not in this state"),
+    (410, "Gone", "It is over for good"),
+    (413, "ContentTooLarge", "The body is too large"),
+    (415, "UnsupportedMediaType", "The body is not JSON by its content type"),
+    (416, "RangeNotSatisfiable", "The range is beyond the clip's end"),
+    (422, "UnprocessableContent", "It contradicts what was sent before"),
+    (429, "TooManyRequests", "Too much at once: wait as long as `Retry-After` says"),
+    (500, "InternalServerError", "Our mistake"),
+    (503, "ServiceUnavailable", "Not now: wait as long as `Retry-After` says"),
+];
+
+/// Every code that there is, with its status.
+pub fn codes() -> impl Iterator<Item = (u16, &'static str)> {
+    CODES.iter().map(|(status, code, ..)| (*status, *code))
+}
+
+/// Every status with its meaning and codes, for documents that can't share an answer.
+pub fn statuses() -> impl Iterator<Item = (u16, String)> {
+    STATUSES.into_iter().map(|(status, _, text)| (status, with_codes(text, codes_of(status))))
+}
+
+/// Replaces the errors that the framework gave every operation: each answer is declared once, and each operation refers to
+/// those that it can give, with its own codes.
+pub fn declare(document: &mut Value) {
+    let mut used = [false; STATUSES.len()];
+    for operation in operations(document) {
+        let given: Vec<(usize, Value)> =
+            STATUSES.iter().enumerate().filter_map(|(n, _)| Some((n, answer(n, &operation)?))).collect();
+        if let Some(responses) = operation.value["responses"].as_object_mut() {
+            responses.retain(|status, _| !status.starts_with(['4', '5']));
+            for (n, answer) in given {
+                used[n] = true;
+                responses.insert(STATUSES[n].0.to_string(), answer);
+            }
+        }
+    }
+    let used = STATUSES.iter().zip(used).filter(|(_, is_used)| *is_used);
+    let shared = used.map(|((status, name, text), _)| ((*name).to_owned(), shared_answer(*status, text)));
+    document["components"]["responses"] = Value::Object(shared.collect());
+}
+
+/// A reference to a shared answer, if the operation can give it.
+fn answer(n: usize, operation: &Operation<'_>) -> Option<Value> {
+    let (status, name, text) = STATUSES[n];
+    let codes: Vec<&str> = CODES
+        .iter()
+        .filter(|(of, _, by, named)| *of == status && (by.includes(operation) || operation.is_any_of(named)))
+        .map(|(_, code, ..)| *code)
+        .collect();
+    let reference = format!("#/components/responses/{name}");
+    (!codes.is_empty())
+        .then(|| json!({ "$ref": reference, "description": with_codes(text, codes.into_iter()) }))
+}
+
+fn shared_answer(status: u16, text: &str) -> Value {
+    let error = json!({ "schema": { "$ref": "#/components/schemas/Error" } });
+    json!({
+        "description": with_codes(text, codes_of(status)),
+        "headers": headers::of_error(status),
+        "content": { "application/json": error, "application/problem+json": error },
+    })
+}
+
+fn codes_of(status: u16) -> impl Iterator<Item = &'static str> {
+    CODES
+        .iter()
+        .filter(move |(of, _, by, named)| *of == status && (*by != By::Nothing || !named.is_empty()))
+        .map(|(_, code, ..)| *code)
+}
+
+fn with_codes<'a>(text: &str, codes: impl Iterator<Item = &'a str>) -> String {
+    let codes: Vec<String> = codes.map(|code| format!("`{code}`")).collect();
+    format!("{text}: {}", codes.join(", "))
+}
+
+impl By {
+    fn includes(self, operation: &Operation<'_>) -> bool {
+        let (with_key, with_session) = (operation.takes("bearer"), operation.takes("session"));
+        match self {
+            By::Input => operation.has_input(),
+            By::Body => operation.has_body(),
+            By::Secured => operation.is_secured(),
+            By::Keyed => with_key,
+            By::Customers => with_key && with_session,
+            By::Scoped => with_key && with_session && operation.path != "/api/key",
+            By::Personal => with_session && !with_key,
+            By::SessionChange => with_session && !["GET", "HEAD"].contains(&operation.method.as_str()),
+            By::Working => operation.path != "/healthz",
+            By::Nothing => false,
+        }
+    }
+}

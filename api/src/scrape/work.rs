@@ -1,0 +1,87 @@
+//! What is under way, as the database has it: jobs, workers, webhooks, callbacks.
+
+use entity::Timestamp;
+use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, QueryResult, Statement, Value};
+
+use super::age;
+use crate::metrics::{Metrics, table};
+
+/// The states of a job, so that one that nobody is in says 0.
+const STATES: [&str; 5] = ["queued", "submitting", "running", "reconciling", "storing"];
+
+#[derive(Debug)]
+pub struct Work {
+    providers: Vec<String>,
+    jobs: Vec<Jobs>,
+    workers: i64,
+    webhooks: Pending,
+    inbox: i64,
+}
+
+#[derive(Debug, FromQueryResult)]
+struct Jobs {
+    provider: String,
+    state: String,
+    n: i64,
+    oldest: Option<Timestamp>,
+}
+
+#[derive(Debug, Default, FromQueryResult)]
+struct Pending {
+    n: i64,
+    oldest: Option<Timestamp>,
+}
+
+// A job that is put off waits for its time, not for a worker; its time is its age's beginning.
+const JOBS: &str = "
+SELECT provider, state, COUNT(*) AS n, MIN(CASE WHEN owner IS NULL THEN run_at END) AS oldest
+FROM job GROUP BY provider, state";
+
+const WORKERS: &str = "SELECT COUNT(*) AS n FROM worker WHERE heartbeat_at > $1";
+const WEBHOOKS: &str = "SELECT COUNT(*) AS n, MIN(next_at) AS oldest FROM delivery WHERE state = 'pending'";
+const INBOX: &str = "SELECT COUNT(*) AS n FROM inbox WHERE processed_at IS NULL";
+
+impl Work {
+    /// `heartbeat`: a worker that beat later lives. Providers that are configured are shown even if they have nothing to do.
+    pub async fn read<'a>(
+        db: &impl ConnectionTrait,
+        heartbeat: Timestamp,
+        providers: impl Iterator<Item = &'a str>,
+    ) -> Result<Work, DbErr> {
+        let backend = db.get_database_backend();
+        let sql = |text: &str| Statement::from_string(backend, text);
+        let jobs = Jobs::find_by_statement(sql(JOBS)).all(db).await?;
+        let mut providers: Vec<String> = providers.map(str::to_owned).collect();
+        providers.extend(jobs.iter().map(|jobs| jobs.provider.clone()));
+        providers.sort_unstable();
+        providers.dedup();
+        let workers = Statement::from_sql_and_values(backend, WORKERS, [Value::from(heartbeat)]);
+        Ok(Work {
+            providers,
+            jobs,
+            workers: count(db.query_one_raw(workers).await?)?,
+            webhooks: Pending::find_by_statement(sql(WEBHOOKS)).one(db).await?.unwrap_or_default(),
+            inbox: count(db.query_one_raw(sql(INBOX)).await?)?,
+        })
+    }
+
+    pub fn show(&self, metrics: &Metrics, now: Timestamp) {
+        for provider in &self.providers {
+            let of_provider = || self.jobs.iter().filter(|jobs| jobs.provider == *provider);
+            for state in STATES {
+                let n: i64 = of_provider().filter(|jobs| jobs.state == state).map(|jobs| jobs.n).sum();
+                metrics.gauge(&table::JOBS, &[provider, state]).set(n as f64);
+            }
+            let oldest = of_provider().filter_map(|jobs| jobs.oldest).min();
+            metrics.gauge(&table::OLDEST_JOB, &[provider]).set(age(oldest, now));
+        }
+        metrics.gauge(&table::WORKERS, &[]).set(self.workers as f64);
+        metrics.gauge(&table::WEBHOOKS_PENDING, &[]).set(self.webhooks.n as f64);
+        metrics.gauge(&table::OLDEST_WEBHOOK, &[]).set(age(self.webhooks.oldest, now));
+        metrics.gauge(&table::INBOX, &[]).set(self.inbox as f64);
+    }
+}
+
+fn count(row: Option<QueryResult>) -> Result<i64, DbErr> {
+    row.map_or(Ok(0), |row| row.try_get("", "n"))
+}
