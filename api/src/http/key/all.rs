@@ -44,6 +44,7 @@ impl All {
     ///
     /// Scope: `keys:manage`.
     #[oai(path = "/api/keys", method = "get", operation_id = "listKeys")]
+    #[expect(clippy::too_many_arguments, reason = "each is a parameter of the query")]
     async fn list(
         &self,
         app: Data<&Arc<App>>,

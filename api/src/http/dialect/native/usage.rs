@@ -1,5 +1,7 @@
 //! `GET /api/usage`: what the tasks of a time cost, added up; as JSON, or as CSV for a spreadsheet.
 
+mod sheet;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -320,59 +322,15 @@ fn seconds(sums: &Sums) -> f64 {
 }
 
 fn as_csv(query: &usage::Query, rows: &[Row]) -> Result<UsageAnswer, ApiError> {
-    let text = csv_text(&query.groups, rows).map_err(ApiError::internal)?;
+    let text = sheet::text(&query.groups, rows).map_err(ApiError::internal)?;
     let last = Timestamp::from_micros(query.to.micros() - 1);
     let name = format!("attachment; filename=\"usage-{}-{}.csv\"", date(query.from), date(last));
     Ok(UsageAnswer::Rows(UsageContent::Csv(PlainText(text)), VARY.to_owned(), Some(name)))
 }
 
-const SUM_COLUMNS: [&str; 9] =
-    ["credits", "held", "released", "refunded", "tasks", "completed", "failed", "canceled", "seconds"];
-
-fn csv_text(groups: &BTreeSet<Group>, rows: &[Row]) -> anyhow::Result<String> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    let names = groups.iter().flat_map(|group| match group {
-        Group::Key => &["keyId", "keyName"][..],
-        Group::Day => &["day"],
-        Group::Model => &["model"],
-        Group::Mode => &["mode"],
-    });
-    writer.write_record(names.chain(&SUM_COLUMNS))?;
-    for row in rows {
-        writer
-            .write_record(groups.iter().flat_map(|group| cells(*group, row)).chain(sum_cells(&row.sums)))?;
-    }
-    Ok(String::from_utf8(writer.into_inner()?)?)
-}
-
-fn cells(group: Group, row: &Row) -> Vec<String> {
-    match group {
-        Group::Day => vec![row.day.map(date).unwrap_or_default()],
-        Group::Model => vec![row.model.clone().unwrap_or_default()],
-        Group::Key => {
-            let id = row.key.map(|key| key.to_string()).unwrap_or_default();
-            vec![id, harmless(row.key_name.clone().unwrap_or_default())]
-        }
-        Group::Mode => vec![row.mode.map(|mode| mode.as_str().to_owned()).unwrap_or_default()],
-    }
-}
-
-fn sum_cells(sums: &Sums) -> [String; 9] {
-    let amounts = [sums.credits(), sums.held, sums.released, sums.refunded].map(|amount| amount.to_string());
-    let counts = [sums.tasks, sums.completed, sums.failed, sums.canceled].map(|count| count.to_string());
-    let [credits, held, released, refunded] = amounts;
-    let [tasks, completed, failed, canceled] = counts;
-    [credits, held, released, refunded, tasks, completed, failed, canceled, seconds(sums).to_string()]
-}
-
-/// A text that no spreadsheet takes for a formula.
-fn harmless(text: String) -> String {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text }
-}
-
 #[cfg(test)]
 mod tests {
-    use entity::{Credits, KeyId};
+    use entity::KeyId;
 
     use super::*;
 
@@ -435,27 +393,5 @@ mod tests {
         assert_eq!(visible(&person, None).unwrap(), [Mode::Test]);
         assert_eq!(visible(&person, Some(Modes::Live)).unwrap(), [Mode::Live]);
         assert_eq!(visible(&person, Some(Modes::All)).unwrap(), [Mode::Live, Mode::Test]);
-    }
-
-    #[test]
-    fn a_name_in_a_spreadsheet_is_never_a_formula() {
-        let sums =
-            Sums { captured: Credits::from_thousandths(12_500), millis: 5_040, tasks: 1, ..Sums::default() };
-        let row = |name: &str| Row {
-            day: Some(at(0)),
-            model: None,
-            key: Some(KeyId(uuid::Uuid::nil())),
-            key_name: Some(name.to_owned()),
-            mode: None,
-            sums,
-        };
-        let rows = ["=1+1", "@x", "a, \"b\"\nc", "plain"].map(row);
-        let text = csv_text(&BTreeSet::from([Group::Day, Group::Key]), &rows).unwrap();
-        let expected = "day,keyId,keyName,credits,held,released,refunded,tasks,completed,failed,canceled,seconds\n\
-            2026-11-27,key_00000000000000000000000000,'=1+1,12.5,0,0,0,1,0,0,0,5.04\n\
-            2026-11-27,key_00000000000000000000000000,'@x,12.5,0,0,0,1,0,0,0,5.04\n\
-            2026-11-27,key_00000000000000000000000000,\"a, \"\"b\"\"\nc\",12.5,0,0,0,1,0,0,0,5.04\n\
-            2026-11-27,key_00000000000000000000000000,plain,12.5,0,0,0,1,0,0,0,5.04\n";
-        assert_eq!(text, expected);
     }
 }
