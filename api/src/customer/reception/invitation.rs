@@ -5,11 +5,12 @@ use secrecy::SecretString;
 use super::{Reception, Refused, SignedIn, Visit, throttle};
 use crate::customer::access::{self, Wish};
 use crate::customer::{invite, people};
+use crate::limit::subject_of;
 
 impl Reception {
     /// Notes that somebody asks to be let in.
     pub async fn request_access(&self, wish: Wish, visit: &Visit) -> Result<(), Refused> {
-        self.throttle(throttle::BETA, &throttle::network(visit.address)).await?;
+        self.throttle(throttle::BETA, &subject_of(visit.address)).await?;
         let tx = self.db.begin().await?;
         access::request(&tx, wish, self.clock.now()).await?;
         Ok(tx.commit().await?)

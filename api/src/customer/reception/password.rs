@@ -8,6 +8,7 @@ use web_session::Token;
 
 use super::{Reception, Refused, SignedIn, Visit, throttle};
 use crate::customer::{people, reset};
+use crate::limit::subject_of;
 
 impl Reception {
     /// Changes the password of somebody who knows the old one. Their other sessions end.
@@ -32,7 +33,7 @@ impl Reception {
     /// Sends a link, if there is somebody to send it to. That happens behind the caller's back, who learns nothing from
     /// the answer nor from the time that it takes.
     pub async fn forgot_password(&self, email: String, visit: &Visit) -> Result<(), Refused> {
-        self.throttle(throttle::FORGOT, &throttle::network(visit.address)).await?;
+        self.throttle(throttle::FORGOT, &subject_of(visit.address)).await?;
         self.throttle(throttle::FORGOT_EMAIL, &email).await?;
         let letter = self.letters.clone().try_acquire_owned().map_err(|_| Refused::Busy)?;
         let reception = self.clone();
@@ -69,7 +70,7 @@ impl Reception {
         new: SecretString,
         visit: &Visit,
     ) -> Result<(), Refused> {
-        self.throttle(throttle::RESET, &throttle::network(visit.address)).await?;
+        self.throttle(throttle::RESET, &subject_of(visit.address)).await?;
         let user = reset::owner(self.db.read(), token, self.clock.now()).await?.ok_or(Refused::BadLink)?;
         let hash = self.passwords.hash(new).await?;
         let now = self.clock.now();

@@ -7,6 +7,7 @@ use secrecy::SecretString;
 use super::{Reception, Refused, SignedIn, Visit, throttle};
 use crate::customer::people::{self, NewUser, Position, UserError};
 use crate::customer::{access, invite};
+use crate::limit::subject_of;
 
 #[derive(Debug)]
 pub struct Registration {
@@ -22,7 +23,7 @@ impl Reception {
     /// Makes a customer with an owner and signs them in. While in closed beta the invitation is looked at first: without a
     /// good one nobody learns who is registered.
     pub async fn register(&self, new: Registration, visit: &Visit) -> Result<SignedIn, Refused> {
-        self.throttle(throttle::REGISTER, &throttle::network(visit.address)).await?;
+        self.throttle(throttle::REGISTER, &subject_of(visit.address)).await?;
         match &new.invite {
             None if self.closed_beta => return Err(Refused::InviteRequired),
             Some(code) if !invite::is_good(self.db.read(), code, self.clock.now()).await? => {

@@ -1,10 +1,9 @@
 //! How often somebody may try. Counted before anything is looked at, for those who exist and those who don't.
 
-use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
 
 use super::{Reception, Refused, Visit};
-use crate::limit::Policy;
+use crate::limit::{Policy, subject_of};
 
 const QUARTER: u32 = 15 * 60;
 const HOUR: u32 = 3_600;
@@ -37,9 +36,10 @@ impl Reception {
         if taken.is_allowed { Ok(()) } else { Err(Refused::Throttled { retry_after_s }) }
     }
 
+    /// The address first: it bounds how many others one of them can make up.
     pub(super) async fn throttle_sign_in(&self, email: &str, visit: &Visit) -> Result<(), Refused> {
+        self.throttle(SIGN_IN_ADDRESS, &subject_of(visit.address)).await?;
         self.throttle(SIGN_IN, &email_and_address(email, visit)).await?;
-        self.throttle(SIGN_IN_ADDRESS, &network(visit.address)).await?;
         self.throttle(SIGN_IN_EMAIL, email).await
     }
 
@@ -50,30 +50,5 @@ impl Reception {
 }
 
 fn email_and_address(email: &str, visit: &Visit) -> String {
-    format!("{} {email}", network(visit.address))
-}
-
-/// An address as one subject. Of IPv6 everybody has 2^64 of their own: those count as one.
-pub fn network(address: IpAddr) -> String {
-    match address {
-        IpAddr::V4(address) => address.to_string(),
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            format!("{}/64", Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_of_one_ipv6_network_are_one_subject() {
-        let subject = |text: &str| network(text.parse().unwrap());
-        assert_eq!(subject("192.0.2.7"), "192.0.2.7");
-        assert_eq!(subject("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::/64");
-        assert_eq!(subject("2001:db8:1:2::9"), subject("2001:db8:1:2:ffff::1"));
-        assert_ne!(subject("2001:db8:1:2::9"), subject("2001:db8:1:3::9"));
-    }
+    format!("{} {email}", subject_of(visit.address))
 }
