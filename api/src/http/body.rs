@@ -4,13 +4,14 @@
 //! and named in a warning: unknown fields are never an error, so that clients may be newer than we are.
 
 mod change;
-mod optional;
 
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
 
 use entity::Credits;
 use poem::error::ReadBodyError;
+use poem::http::HeaderMap;
+use poem::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use poem::{Request, RequestBody};
 use poem_openapi::payload::{Json, Payload};
 use poem_openapi::registry::{MetaMediaType, MetaRequest, Registry};
@@ -22,20 +23,21 @@ use super::auth::app;
 use super::error::ApiError;
 use crate::video::request::FieldErrors;
 
-pub use optional::OptionalJson;
-
 /// Names of unknown fields that a warning repeats, and how much of each.
 const NAMED_MAX: usize = 10;
 const NAME_MAX_CHARS: usize = 64;
 
 /// The request's body: a JSON object, described as `S`.
 #[derive(Debug)]
-pub struct JsonObject<S> {
+pub struct JsonObject<S, const REQUIRED: bool = true> {
     pub fields: Fields,
     described_as: PhantomData<S>,
 }
 
-impl<'a, S: Type> ApiExtractor<'a> for JsonObject<S> {
+/// A body that may be left out, because everything in it may be.
+pub type OptionalJson<S> = JsonObject<S, false>;
+
+impl<'a, S: Type, const REQUIRED: bool> ApiExtractor<'a> for JsonObject<S, REQUIRED> {
     const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
     type ParamType = ();
     type ParamRawType = ();
@@ -47,7 +49,7 @@ impl<'a, S: Type> ApiExtractor<'a> for JsonObject<S> {
     fn request_meta() -> Option<MetaRequest> {
         let content_type = Json::<S>::CONTENT_TYPE;
         let content = vec![MetaMediaType { content_type, schema: S::schema_ref() }];
-        Some(MetaRequest { description: None, content, required: true })
+        Some(MetaRequest { description: None, content, required: REQUIRED })
     }
 
     async fn from_request(
@@ -55,9 +57,16 @@ impl<'a, S: Type> ApiExtractor<'a> for JsonObject<S> {
         body: &mut RequestBody,
         _: ExtractParamOptions<()>,
     ) -> poem::Result<Self> {
-        let fields = read(request, body).await?;
+        let is_left_out = !REQUIRED && is_empty(request.headers());
+        let fields = if is_left_out { Fields::default() } else { read(request, body).await? };
         Ok(JsonObject { fields, described_as: PhantomData })
     }
+}
+
+/// Whether the headers announce no body.
+fn is_empty(headers: &HeaderMap) -> bool {
+    let is_chunked = headers.contains_key(TRANSFER_ENCODING);
+    !is_chunked && headers.get(CONTENT_LENGTH).is_none_or(|length| length == "0")
 }
 
 async fn read(request: &Request, body: &mut RequestBody) -> Result<Fields, ApiError> {
