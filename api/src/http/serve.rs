@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use poem::http::uri::Scheme;
 use poem::web::{LocalAddr, RemoteAddr};
@@ -19,6 +19,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+/// How long a connection may be there without (the rest of) a request: more than the minute that proxies keep theirs.
+const IDLE: Duration = Duration::from_secs(75);
 /// How long no connection is taken after one could not be: there may be too many open files.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -68,7 +70,8 @@ where
         let (endpoint, request) = (endpoint.clone(), Request::from((request, local, remote, Scheme::HTTP)));
         async move { Ok::<hyper::Response<_>, Infallible>(endpoint.get_response(request).await.into()) }
     });
-    let builder = auto::Builder::new(TokioExecutor::new());
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(IDLE);
     let mut serving = pin!(builder.serve_connection(TokioIo::new(socket), service));
     tokio::select! {
         // It ended, in one way or another: what is left of its requests goes with it.
