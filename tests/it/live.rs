@@ -3,9 +3,11 @@
 use std::future::Future;
 use std::time::Duration;
 
-use entity::{KeyId, Mode, event};
+use entity::grant::GrantClass;
+use entity::{Credits, KeyId, Mode, event};
 use futures_util::future::join_all;
 use reelmeter::customer::caller::{VIDEOS_READ, VIDEOS_WRITE};
+use reelmeter::customer::credits::{self, NewGrant};
 use reelmeter::customer::key::{self, NewKey};
 use reelmeter::news::MAX_LISTENERS;
 use reqwest::Method;
@@ -28,6 +30,7 @@ on_both_engines!(
     a_stop_ends_waits_and_streams,
     who_hangs_up_waits_no_more,
     a_stream_tells_what_happens_in_order_and_with_the_balance,
+    credits_that_expire_are_told_with_the_balance,
     a_task_s_stream_begins_with_the_task_and_ends_with_it,
     a_task_s_stream_tells_how_far_it_is,
     a_stream_that_is_cut_again_and_again_loses_and_repeats_nothing,
@@ -273,6 +276,27 @@ async fn a_stream_tells_what_happens_in_order_and_with_the_balance(app: TestApp)
     let granted = next_stored(&mut stream).await;
     assert_eq!((granted.id, granted.kind.as_str()), (Some(4), "credits.granted"));
     assert_eq!(granted.data["data"]["balance"]["available"], json!(75));
+    app
+}
+
+async fn credits_that_expire_are_told_with_the_balance(app: TestApp) -> TestApp {
+    let customer = app.customer(Mode::Live, 20).await;
+    let promotion = NewGrant {
+        class: GrantClass::Promotional,
+        amount: Credits::from_whole(7).unwrap(),
+        expires_at: Some(app.app.clock.now().plus_seconds(60)),
+        cost_basis: 0,
+        reference: "promo:spring".into(),
+    };
+    credits::grant(&app.app.ledger, &app.app.clock, customer.account, promotion).await.unwrap();
+    let mut stream = app.follow(&customer, "/api/events", &[]).await;
+    app.advance(61);
+    // The refusal is what touches the account: 20 are left for a task of 30.
+    app.post(&customer, GENERATE, &wan(json!({}))).await.expect(402);
+    let expired = next_stored(&mut stream).await;
+    assert_eq!((expired.id, expired.kind.as_str()), (Some(3), "credits.expired"));
+    let data = json!({ "amount": 7, "available": 20, "balance": { "available": 20, "held": 0, "debt": 0 } });
+    assert_eq!(expired.data["data"], data);
     app
 }
 

@@ -47,7 +47,7 @@ impl EventStream {
 #[oai(rename = "Event", rename_all = "camelCase")]
 struct Told {
     /// `video.queued`, `video.progress`, `video.completed`, `video.failed`, `video.canceled`, `video.expired`,
-    /// `credits.granted`, `credits.adjusted`, `credits.refunded` … or `gap`. Expect others.
+    /// `credits.granted`, `credits.adjusted`, `credits.refunded`, `credits.expired` … or `gap`. Expect others.
     #[oai(rename = "type")]
     kind: String,
     timestamp: Moment,

@@ -4,7 +4,7 @@ use entity::transfer::{Place, TransferKind};
 use entity::{AccountId, Credits, GrantId, TaskId, Timestamp, grant, hold_allocation};
 
 use super::super::Refusal;
-use super::super::book::{Book, Movement, is_over, taken};
+use super::super::book::{Book, Movement, available, is_over, taken};
 use super::Context;
 
 /// How long credits can be spent that came back after their grant's expiry, in seconds. Our failure must not eat them.
@@ -90,6 +90,10 @@ pub fn expire_overdue(book: &mut Book, account: AccountId, context: &Context) ->
         };
         book.post(account, context.now, movement, context.chain)?;
         total = total.checked_add(amount).ok_or(Refusal::TooLarge)?;
+    }
+    if !total.is_zero() {
+        let body = serde_json::json!({ "amount": total, "available": available(book.account(account)?) });
+        book.tell(account, context.now, "credits.expired", None, body)?;
     }
     Ok(total)
 }
