@@ -1,5 +1,7 @@
 //! The composition root: settings become a database, a ledger, a catalog, storage and providers, wired together.
 
+pub mod time;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,6 +15,7 @@ use web_session::SessionStore;
 
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::customer::key_caller::KeyCallers;
 use crate::customer::key_use::KeyUses;
 use crate::customer::mail::Mailer;
 use crate::customer::reception::{Parts, Reception};
@@ -33,7 +36,9 @@ use crate::video::offer::OfferCache;
 use crate::video::price::PriceBook;
 use crate::video::price_version::PriceVersions;
 use crate::video::quote::QuoteSigner;
+use crate::video::settle::closings;
 use crate::video::typical::TypicalTimes;
+use crate::video::views::Views;
 use crate::wake::Wake;
 
 /// Everything that is shared by the rooms of one process. Cheap to clone.
@@ -57,10 +62,13 @@ pub struct App {
     pub scrape: Scrape,
     pub news: News,
     pub limiter: Limiter,
+    pub key_callers: KeyCallers,
     pub key_uses: KeyUses,
     /// Lets people in.
     pub reception: Reception,
-    /// Set when the process was told to stop: it is not ready any more, and whoever waits stops waiting.
+    /// Set when the process was told to stop: it is not ready any more, but does whatever it is still asked.
+    pub draining: CancellationToken,
+    /// Set when nobody is served any more but who is being served: whoever waits stops waiting. Set, it drains as well.
     pub stopping: CancellationToken,
 }
 
@@ -90,6 +98,8 @@ impl App {
             .with_context(|| format!("cannot create the data folder {}", config.data_dir.display()))?;
         let secret = read_secret(&config)?;
         let db = connect(&config).await?;
+        let stopping = CancellationToken::new();
+        time::keep(&db, &clock, stopping.clone()).await?;
         let chain = Chain::new(&secret);
         let metrics = Metrics::of_process(clock.now());
         metrics.keep_up();
@@ -104,6 +114,8 @@ impl App {
             quotes: Arc::new(QuoteSigner::new(&secret)),
             offers: OfferCache::default(),
             typical: TypicalTimes::default(),
+            views: Views::new(db.clone()),
+            closings: closings(db.clone()),
             configured: Arc::new(providers.names().map(str::to_owned).collect::<BTreeSet<_>>()),
             deadline_s: config.task_deadline_s,
         };
@@ -111,6 +123,7 @@ impl App {
         let links = Arc::new(link_signer(&secret)?);
         let limiter = Limiter::new(clock.clone(), config.redis_url.as_ref());
         let app = App {
+            key_callers: KeyCallers::new(db.clone(), clock.clone()),
             key_uses: KeyUses::new(db.clone()),
             reception: reception(&config, &secret, &db, &limiter, &clock)?,
             limiter,
@@ -129,7 +142,8 @@ impl App {
             metrics,
             scrape: Scrape::default(),
             news,
-            stopping: CancellationToken::new(),
+            draining: stopping.child_token(),
+            stopping,
         };
         Ok((app, lane))
     }

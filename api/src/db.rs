@@ -7,13 +7,20 @@
 use std::time::Duration;
 
 use entity::Timestamp;
-use sea_orm::sqlx::Error;
+use sea_orm::sqlx::{Connection as _, Error};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
     RuntimeErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
 
 use crate::clock::Clock;
+
+pub mod bulk;
+pub mod lookup;
+
+mod driver;
+
+pub use driver::{Connection, LaneTransaction, Reader};
 
 #[derive(Clone, Debug)]
 pub struct Db {
@@ -24,6 +31,10 @@ pub struct Db {
 
 /// The `user_version` of a SQLite file that was made as a backup.
 const BACKUP: i32 = 1;
+/// PostgreSQL's clock, in microseconds.
+const NOW: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS micros";
+/// How long an idle connection to PostgreSQL is taken to be alive without asking.
+const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 const ACQUIRE: Duration = Duration::from_secs(10);
 
 impl Db {
@@ -42,8 +53,8 @@ impl Db {
     }
 
     async fn postgres(url: &str) -> Result<Db, DbErr> {
-        let ordinary = Database::connect(postgres_options(url, 16)).await?;
-        let lane = Database::connect(postgres_options(url, 2)).await?;
+        let ordinary = Database::connect(postgres_options(url, 16, &[])).await?;
+        let lane = Database::connect(postgres_options(url, 2, driver::LANE_SETTINGS)).await?;
         Ok(Db { read: ordinary.clone(), write: ordinary, lane })
     }
 
@@ -52,14 +63,19 @@ impl Db {
         &self.read
     }
 
+    /// A connection of the driver itself, for look-ups of many rows.
+    pub async fn reader(&self) -> Result<Reader, DbErr> {
+        Reader::acquire(&self.read).await
+    }
+
     /// Begins a transaction for an ordinary write.
     pub async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
         begin(&self.write).await
     }
 
     /// Begins the lane's transaction, on a connection that nobody else uses (SQLite: the one that everybody shares).
-    pub async fn begin_lane(&self) -> Result<DatabaseTransaction, DbErr> {
-        begin(&self.lane).await
+    pub async fn begin_lane(&self) -> Result<LaneTransaction, DbErr> {
+        LaneTransaction::begin(&self.lane).await
     }
 
     /// The sessions' own handles: for look-ups, and for writes that are one statement each.
@@ -78,8 +94,7 @@ impl Db {
         if !self.is_postgres() {
             return Ok(clock.now());
         }
-        let sql = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS micros";
-        let row = db.query_one_raw(Statement::from_string(self.backend(), sql)).await?;
+        let row = db.query_one_raw(Statement::from_string(self.backend(), NOW)).await?;
         let micros: i64 = row.ok_or(DbErr::RecordNotFound("the time".into()))?.try_get("", "micros")?;
         Ok(Timestamp::from_micros(micros.saturating_add(clock.offset_micros())))
     }
@@ -185,10 +200,15 @@ fn sqlite_options(path: &str, access: &str, connections: u32) -> ConnectOptions 
     options
 }
 
-fn postgres_options(url: &str, connections: u32) -> ConnectOptions {
+/// `more` are settings of the server for these connections.
+fn postgres_options(
+    url: &str,
+    connections: u32,
+    more: &'static [(&'static str, &'static str)],
+) -> ConnectOptions {
     let mut options = ConnectOptions::new(url);
     options.max_connections(connections).min_connections(1).acquire_timeout(ACQUIRE).sqlx_logging(false);
-    options.map_sqlx_postgres_opts(|options| {
+    options.map_sqlx_postgres_opts(move |options| {
         options
             .application_name("reelmeter")
             .options([
@@ -197,7 +217,19 @@ fn postgres_options(url: &str, connections: u32) -> ConnectOptions {
                 ("idle_in_transaction_session_timeout", "10s"),
                 ("timezone", "UTC"),
             ])
+            .options(more.iter().copied())
             .statement_cache_capacity(256)
+    });
+    // A connection that was in use a moment ago is still there: asking it first would double the cost of small queries.
+    options.test_before_acquire(false).map_sqlx_postgres_pool_opts(|pool| {
+        pool.before_acquire(|connection, state| {
+            Box::pin(async move {
+                if state.idle_for > TRUSTED_IDLE {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
     });
     options
 }

@@ -11,6 +11,7 @@ mod m0005_guards;
 mod m0006_access;
 mod m0007_signals;
 mod m0008_deletion;
+mod m0009_cancel;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::prelude::*;
@@ -31,6 +32,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0006_access::Migration),
             Box::new(m0007_signals::Migration),
             Box::new(m0008_deletion::Migration),
+            Box::new(m0009_cancel::Migration),
         ]
     }
 }

@@ -59,7 +59,7 @@ async fn get(app: &TestApp, customer: &Customer, path: &str, headers: &[(&str, &
 }
 
 /// Lets polls that wait go on until something has happened.
-async fn going_on<T>(app: &TestApp, what: impl Future<Output = T>) -> T {
+pub async fn going_on<T>(app: &TestApp, what: impl Future<Output = T>) -> T {
     let go_on = async {
         loop {
             app.fake.go_on();

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::process::{Output, Stdio};
+use std::process::{ExitStatus, Output, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -25,7 +25,11 @@ pub fn reelmeter(folder: &Path, arguments: &[&str]) -> Command {
 }
 
 pub async fn output(folder: &Path, arguments: &[&str]) -> Output {
-    tokio::time::timeout(PATIENCE, reelmeter(folder, arguments).output()).await.expect("it ends").unwrap()
+    output_of(reelmeter(folder, arguments)).await
+}
+
+pub async fn output_of(mut command: Command) -> Output {
+    tokio::time::timeout(PATIENCE, command.output()).await.expect("it ends").unwrap()
 }
 
 pub fn text(bytes: &[u8]) -> String {
@@ -36,7 +40,8 @@ pub fn text(bytes: &[u8]) -> String {
 pub struct Server {
     child: Child,
     stdout: Lines<BufReader<ChildStdout>>,
-    banner: String,
+    /// Its first line.
+    pub banner: String,
 }
 
 impl Server {
@@ -53,12 +58,26 @@ impl Server {
         Server { child, stdout, banner: first.expect("a banner") }
     }
 
+    /// `http://…`, as the banner says it.
+    pub fn url(&self) -> String {
+        let (_, rest) = self.banner.split_once("http://").expect("an address");
+        let host: String = rest.chars().take_while(|c| c.is_ascii_digit() || ".:".contains(*c)).collect();
+        format!("http://{host}")
+    }
+
+    /// Waits until it has ended by itself.
+    pub async fn ended(mut self) -> ExitStatus {
+        tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("it ends").unwrap()
+    }
+
+    /// Ends it as a power failure does.
+    pub async fn kill(mut self) {
+        self.child.kill().await.unwrap();
+    }
+
     /// Stops it as a supervisor or a person does; what else it said on stdout is the answer.
     pub async fn stop(mut self, signal: &str) -> String {
-        let id = self.child.id().expect("it runs").to_string();
-        assert!(Command::new("kill").args([signal, &id]).status().await.unwrap().success());
-        let status = tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("it stops").unwrap();
-        assert!(status.success(), "{status}");
+        stop(&mut self.child, signal).await;
         let mut rest = String::new();
         while let Some(line) = self.stdout.next_line().await.unwrap() {
             rest.push_str(&line);
@@ -66,6 +85,13 @@ impl Server {
         }
         rest
     }
+}
+
+async fn stop(child: &mut Child, signal: &str) {
+    let id = child.id().expect("it runs").to_string();
+    assert!(Command::new("kill").args([signal, &id]).status().await.unwrap().success());
+    let status = tokio::time::timeout(PATIENCE, child.wait()).await.expect("it stops").unwrap();
+    assert!(status.success(), "{status}");
 }
 
 /// The names and values of `data/demo.env`.

@@ -79,6 +79,15 @@ fn source(root: &Path, file: &Path) -> Source {
     Source { path, room, lines: code.lines().map(str::to_owned).collect() }
 }
 
+/// Shows each line of each file below a folder.
+pub fn each_line(folder: &Path, show: &mut impl FnMut(&str)) {
+    let mut files = Vec::new();
+    collect(folder, &mut files);
+    for file in files {
+        fs::read_to_string(file).unwrap().lines().for_each(&mut *show);
+    }
+}
+
 fn is_comment(line: &str) -> bool {
     line.trim_start().starts_with("//")
 }

@@ -23,18 +23,21 @@ impl TestDatabase {
             Engine::Sqlite => {
                 TestDatabase { url: format!("sqlite:{}", folder.join("test.db").display()), server: None }
             }
-            Engine::Postgres => TestDatabase::on_server().await,
+            Engine::Postgres => {
+                let server = std::env::var("REELMETER_TEST_POSTGRES_URL").expect(
+                    "REELMETER_TEST_POSTGRES_URL is not set: run the tests with tests/run, which brings a PostgreSQL",
+                );
+                TestDatabase::on(&server).await
+            }
         }
     }
 
-    async fn on_server() -> Self {
-        let server = std::env::var("REELMETER_TEST_POSTGRES_URL").expect(
-            "REELMETER_TEST_POSTGRES_URL is not set: run the tests with tests/run, which brings a PostgreSQL",
-        );
+    /// On a server of one's own.
+    pub async fn on(server: &str) -> Self {
         let name = format!("test_{:032x}", rand::random::<u128>());
-        execute(&server, &format!("CREATE DATABASE {name}")).await;
+        execute(server, &format!("CREATE DATABASE {name}")).await;
         let (base, _) = server.rsplit_once('/').expect("a URL with a database");
-        TestDatabase { url: format!("{base}/{name}"), server: Some((server, name)) }
+        TestDatabase { url: format!("{base}/{name}"), server: Some((server.to_owned(), name)) }
     }
 
     pub async fn drop(self) {

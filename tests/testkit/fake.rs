@@ -34,7 +34,7 @@ pub enum Step {
     DeliverLater,
     /// Find: nobody knows.
     Unsure,
-    /// Poll: no answer until [`Fake::go_on`].
+    /// Submit or poll: no answer until [`Fake::go_on`]. What was submitted has arrived meanwhile.
     Wait,
 }
 
@@ -143,20 +143,27 @@ impl Provider for FakeProvider {
     }
 
     async fn submit(&self, submission: &Submission) -> Result<UpstreamId, ProviderError> {
-        let mut state = self.0.lock();
-        state.submissions.push(submission.clone());
-        let step = state.submits.pop_front();
+        let step = {
+            let mut state = self.0.lock();
+            state.submissions.push(submission.clone());
+            let step = state.submits.pop_front();
+            match step {
+                Some(Step::Reject(code)) => return Err(ProviderError::Rejected(failure(code))),
+                Some(Step::Unavailable) => {
+                    return Err(ProviderError::Unavailable { retry_after_ms: Some(10) });
+                }
+                Some(Step::LoseRequest) => return Err(ProviderError::Unknown("lost".into())),
+                _ => {}
+            }
+            *state.accepted.entry(submission.submit_key.clone()).or_default() += 1;
+            step
+        };
         match step {
-            Some(Step::Reject(code)) => return Err(ProviderError::Rejected(failure(code))),
-            Some(Step::Unavailable) => return Err(ProviderError::Unavailable { retry_after_ms: Some(10) }),
-            Some(Step::LoseRequest) => return Err(ProviderError::Unknown("lost".into())),
+            Some(Step::LoseAnswer) => return Err(ProviderError::Unknown("lost".into())),
+            Some(Step::Wait) => self.0.go_on.notified().await,
             _ => {}
         }
-        *state.accepted.entry(submission.submit_key.clone()).or_default() += 1;
-        match step {
-            Some(Step::LoseAnswer) => Err(ProviderError::Unknown("lost".into())),
-            _ => Ok(UpstreamId(format!("up-{}", submission.submit_key))),
-        }
+        Ok(UpstreamId(format!("up-{}", submission.submit_key)))
     }
 
     async fn poll(&self, id: &UpstreamId, submission: &Submission) -> Result<Progress, ProviderError> {

@@ -2,17 +2,34 @@
 //!
 //! When a scenario ends the books are checked, so every test is also a test of the ledger.
 
+mod cluster;
 mod database;
 mod fake;
 mod person;
+mod proxy;
 mod server;
 mod stream;
 
-pub use database::Engine;
+pub use cluster::Cluster;
+pub use database::{Engine, TestDatabase};
 pub use fake::{Fake, FakeProvider, Step};
 pub use person::Person;
+pub use proxy::{Cut, Proxy};
 pub use server::{Answer, Beside, Customer, TestApp, client, run};
 pub use stream::{Event, EventStream};
+
+/// Makes a test of each scenario that only PostgreSQL has.
+#[macro_export]
+macro_rules! on_postgres {
+    ($($name:ident),* $(,)?) => {
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                $crate::run($crate::Engine::Postgres, super::$name).await;
+            })*
+        }
+    };
+}
 
 /// Makes two tests of each scenario, one an engine. A scenario is an `async fn name(app: TestApp) -> TestApp`.
 #[macro_export]

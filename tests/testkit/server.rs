@@ -55,6 +55,7 @@ pub struct Beside {
     pub app: App,
     pub url: String,
     lane: Lane,
+    worker: Option<Worker>,
     server: JoinHandle<()>,
 }
 
@@ -117,10 +118,22 @@ impl TestApp {
     }
 
     /// Another process over the same database with the same settings, as far as one process can have another: nothing in
-    /// memory is shared but the clock.
+    /// memory is shared, but time is moved for both.
     pub async fn beside(&self) -> Beside {
-        let (app, lane, server, url) = self.boot().await;
-        Beside { url, app, lane, server }
+        self.beside_wrong_by(0).await
+    }
+
+    /// The same on a machine whose clock is so many seconds wrong.
+    pub async fn beside_wrong_by(&self, seconds: i64) -> Beside {
+        let clock = self.clock.beside();
+        clock.be_wrong_by(seconds);
+        Beside::of(boot(&self.database, self.folder.path(), clock, &self.fake, &self.adjust).await)
+    }
+
+    /// The same with other settings.
+    pub async fn beside_with(&self, adjust: impl Fn(&mut Config) + Send + Sync + 'static) -> Beside {
+        let (clock, adjust): (_, Adjust) = (self.clock.beside(), Arc::new(adjust));
+        Beside::of(boot(&self.database, self.folder.path(), clock, &self.fake, &adjust).await)
     }
 
     async fn boot(&self) -> (App, Lane, JoinHandle<()>, String) {
@@ -198,6 +211,15 @@ impl TestApp {
         self.send(Some(customer), Method::POST, path, Some(body), &[("idempotency-key", key)]).await
     }
 
+    /// Submits on the native route of a process, which may be another one.
+    pub async fn post_at(&self, url: &str, customer: &Customer, body: &Value, key: Option<&str>) -> Answer {
+        let mut request = self.client.post(format!("{url}/api/ai/video/generate")).json(body);
+        if let Some(key) = key {
+            request = request.header("idempotency-key", key);
+        }
+        Answer::of(request.bearer_auth(&customer.key).send().await.expect("the server answers")).await
+    }
+
     pub async fn send(
         &self,
         customer: Option<&Customer>,
@@ -263,8 +285,20 @@ impl TestApp {
 }
 
 impl Beside {
+    fn of((app, lane, server, url): (App, Lane, JoinHandle<()>, String)) -> Beside {
+        Beside { app, url, lane, worker: None, server }
+    }
+
+    pub async fn with_worker(mut self) -> Beside {
+        self.worker = Some(Worker::start(self.app.clone()).await.expect("a worker starts"));
+        self
+    }
+
     pub async fn stop(self) {
         self.app.stopping.cancel();
+        if let Some(worker) = self.worker {
+            worker.stop().await;
+        }
         self.server.abort();
         self.lane.stop().await;
         self.app.db.close().await.expect("the database closes");
@@ -334,9 +368,9 @@ async fn boot(
     let address = listener.local_addr().expect("an address");
     config.listen = address;
     let (app, lane) = App::with_providers(config, clock, providers).await.expect("the app is built");
-    let endpoint = reelmeter::http::endpoint(app.clone());
+    let (endpoint, draining) = (reelmeter::http::endpoint(app.clone()), app.draining.clone());
     let server = tokio::spawn(async move {
-        serve(listener, endpoint, std::future::pending(), Duration::ZERO).await;
+        serve(listener, endpoint, draining, std::future::pending(), Duration::ZERO).await;
     });
     (app, lane, server, format!("http://{address}"))
 }

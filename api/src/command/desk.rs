@@ -19,6 +19,8 @@ use crate::secret::Secret;
 use crate::video::Video;
 use crate::video::price_version::PriceVersions;
 use crate::video::quote::QuoteSigner;
+use crate::video::settle::closings;
+use crate::video::views::Views;
 
 /// A database with a current schema.
 #[derive(Debug)]
@@ -34,7 +36,9 @@ impl Desk {
         sqlite::require(&config)?;
         let db = app::connect(&config).await?;
         app::require_current_schema(&db).await?;
-        Ok(Desk { config, clock: Clock::system(), db })
+        let clock = Clock::system();
+        app::time::follow(&db, &clock).await?;
+        Ok(Desk { config, clock, db })
     }
 
     pub async fn close(self) -> anyhow::Result<()> {
@@ -70,6 +74,8 @@ impl Desk {
             quotes: Arc::new(QuoteSigner::new(secret)),
             offers: Default::default(),
             typical: Default::default(),
+            views: Views::new(self.db.clone()),
+            closings: closings(self.db.clone()),
             configured: Arc::new(BTreeSet::new()),
             deadline_s: self.config.task_deadline_s,
         })

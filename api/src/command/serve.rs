@@ -1,9 +1,11 @@
 //! `reelmeter serve` and `reelmeter worker`: start in order, run until told, stop in order.
 //!
-//! Start: lock, port, app, schema, prices, first run, banner. Stop: no new requests, finish those that run, worker, lane,
-//! database. A crash anywhere is as good as a stop; stopping in order only makes the next start quicker.
+//! Start: lock, port, app, schema, prices, first run, banner. Stop: not ready any more, and the worker gives its jobs free;
+//! requests are served until whoever leads them here has noticed; then no new ones, finish those that run, lane, database. A
+//! crash anywhere is as good as a stop; stopping in order makes the next start quicker, and loses nobody's connection.
 
 mod banner;
+mod degraded;
 mod price;
 
 use std::future::pending;
@@ -35,7 +37,7 @@ pub async fn serve(mut config: Config, after_restore: bool) -> anyhow::Result<()
     let lock = sqlite::open(&config)?;
     let listener = match config.role {
         Role::Worker => None,
-        Role::All | Role::Api => Some(listen(&mut config).await?),
+        Role::All | Role::Api => Some(listen(&mut config)?),
     };
     let metrics = metrics_listener(&mut config).await?;
     let (app, lane) = App::build(config, Clock::system()).await?;
@@ -43,6 +45,7 @@ pub async fn serve(mut config: Config, after_restore: bool) -> anyhow::Result<()
     accept_restored(&app, after_restore).await?;
     // Before the banner: whoever reads it may tell us to stop right away.
     let signals = Signals::listen()?;
+    degraded::warn(&app.config);
     if listener.is_some() {
         super::print(&banner::banner(&app).await?);
     }
@@ -55,10 +58,10 @@ pub async fn serve(mut config: Config, after_restore: bool) -> anyhow::Result<()
 }
 
 /// The port is taken before anything is written, and the settings learn which one it is (`:0` takes any).
-async fn listen(config: &mut Config) -> anyhow::Result<TcpListener> {
+fn listen(config: &mut Config) -> anyhow::Result<TcpListener> {
     let address: SocketAddr = config.listen;
     let hint = || format!("cannot listen on {address} (set REELMETER_LISTEN to another address)");
-    let listener = TcpListener::bind(address).await.with_context(hint)?;
+    let listener = http::serve::listen(address).with_context(hint)?;
     config.listen = listener.local_addr()?;
     Ok(listener)
 }
@@ -77,7 +80,8 @@ fn serve_metrics(listener: TcpListener, app: App) -> JoinHandle<()> {
             tracing::info!(%address, "metrics are served");
         }
         // Until the process ends: a server that finishes its last requests is still looked at.
-        http::serve::serve(listener, http::metrics::endpoint(app), pending(), Duration::ZERO).await;
+        let (endpoint, never) = (http::metrics::endpoint(app), CancellationToken::new());
+        http::serve::serve(listener, endpoint, never, pending(), Duration::ZERO).await;
     })
 }
 
@@ -115,13 +119,11 @@ async fn run(app: App, lane: Lane, listener: Option<TcpListener>, signals: Signa
     if let Some(url) = app.config.redis_url.clone() {
         tokio::spawn(app.wake.clone().bridge(url, app.ledger.enqueued(), app.news.clone(), bridge.clone()));
     }
-    match listener {
-        Some(listener) => serve_http(listener, app.clone(), signals).await,
-        None => signals.stop_requested().await,
-    }
-    if let Some(worker) = worker {
-        worker.stop().await;
-    }
+    let told = async {
+        signals.stop_requested(app.config.drain()).await;
+        app.draining.cancel();
+    };
+    tokio::join!(told, serve_http(listener, app.clone()), work(worker, &app.draining));
     lane.stop().await;
     bridge.cancel();
     app.db.close().await?;
@@ -129,13 +131,23 @@ async fn run(app: App, lane: Lane, listener: Option<TcpListener>, signals: Signa
     Ok(())
 }
 
-async fn serve_http(listener: TcpListener, app: App, signals: Signals) {
-    let stopping = app.stopping.clone();
-    let told = async move {
-        signals.stop_requested().await;
+/// Works until the process is told to stop; the jobs are then others' to go on with, however long requests are still served.
+async fn work(worker: Option<Worker>, draining: &CancellationToken) {
+    if let Some(worker) = worker {
+        draining.cancelled().await;
+        worker.stop().await;
+    }
+}
+
+async fn serve_http(listener: Option<TcpListener>, app: App) {
+    let Some(listener) = listener else { return };
+    let (draining, stopping, drain) = (app.draining.clone(), app.stopping.clone(), app.config.drain());
+    let told = async {
+        draining.cancelled().await;
+        tokio::time::sleep(drain).await;
         stopping.cancel();
     };
-    http::serve::serve(listener, http::endpoint(app), told, HTTP_GRACE).await;
+    http::serve::serve(listener, http::endpoint(app), draining.clone(), told, HTTP_GRACE).await;
 }
 
 /// The description of the API, as JSON or YAML.

@@ -122,6 +122,11 @@ where
     }
 }
 
+/// The same, of a setting whose default is not a fixed number.
+pub fn some_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    number(deserializer).map(Some)
+}
+
 /// True or false, also when it is written as text.
 pub fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     #[derive(Deserialize)]

@@ -1,4 +1,4 @@
-//! API keys: what they look like, how one is made, and who stands behind one that is shown to us.
+//! API keys: what they look like, and how one is made.
 //!
 //! A key is `sk-rm_live_` or `sk-rm_test_`, 30 random characters and a checksum of 6, all of base 62. The checksum lets
 //! scanners and typos be caught without a look-up. Only the SHA-256 is stored: a key has full entropy, so a slow hash would
@@ -7,35 +7,16 @@
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 
-use entity::{AccountId, Credits, CustomerId, KeyId, Mode, Timestamp, api_key, customer};
+use entity::{AccountId, Credits, CustomerId, KeyId, Mode, Timestamp, api_key};
 use ipnet::{IpNet, Ipv4Net};
 use rand::RngExt;
-use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait,
-    IntoActiveModel, QueryFilter,
-};
+use sea_orm::{ActiveModelTrait, DatabaseTransaction, DbErr, EntityTrait, IntoActiveModel};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
-
-use super::caller::{By, Identity};
 
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const RANDOM_CHARS: usize = 30;
 const CHECKSUM_CHARS: usize = 6;
-
-/// Who stands behind a key, and what limits it beside its caps, which are the vault's.
-#[derive(Clone, Debug)]
-pub struct KeyCaller {
-    pub id: KeyId,
-    pub identity: Identity,
-    /// Networks that it may be used from; `None` is everywhere.
-    pub ip_ranges: Option<Vec<IpNet>>,
-    pub rate_per_minute: Option<NonZeroU32>,
-    /// Tasks that may be under way at once.
-    pub max_tasks: Option<u32>,
-    /// Coarse.
-    pub last_used_at: Option<Timestamp>,
-}
 
 /// What a key may do. `None` in a limit is none.
 #[derive(Clone, Debug, Default)]
@@ -169,50 +150,6 @@ pub fn list<T: ToString>(items: &[T]) -> String {
 /// A list that was stored. One that can't be read allows nothing.
 pub fn read_list<T: serde::de::DeserializeOwned>(stored: &str) -> Vec<T> {
     serde_json::from_str(stored).unwrap_or_default()
-}
-
-/// Who stands behind a key; nobody, when it is malformed, unknown, revoked or expired. For a while after a rotation the
-/// secret before it is as good as the new one.
-pub async fn authenticate(
-    db: &impl ConnectionTrait,
-    secret: &str,
-    now: Timestamp,
-) -> Result<Option<KeyCaller>, DbErr> {
-    use api_key::Column as K;
-    if !is_well_formed(secret) {
-        return Ok(None);
-    }
-    let hash = hash(&SecretString::from(secret));
-    let rotated = Condition::all().add(K::PreviousHash.eq(hash.clone())).add(K::PreviousUntil.gt(now));
-    let found = api_key::Entity::find()
-        .find_also_related(customer::Entity)
-        .filter(Condition::any().add(K::Hash.eq(hash)).add(rotated))
-        .one(db)
-        .await?;
-    let Some((key, Some(customer))) = found else { return Ok(None) };
-    let is_live = key.revoked_at.is_none() && key.expires_at.is_none_or(|end| end > now);
-    Ok(is_live.then(|| caller(key, customer)))
-}
-
-fn caller(key: api_key::Model, customer: customer::Model) -> KeyCaller {
-    let limit = |limit: i64| u32::try_from(limit).unwrap_or(u32::MAX);
-    let identity = Identity {
-        customer: customer.id,
-        account: key.account_id,
-        mode: key.mode,
-        group: key.price_group.unwrap_or(customer.price_group),
-        scopes: read_list(&key.scopes),
-        models: key.models.as_deref().map(read_list),
-        by: By::Key(key.id),
-    };
-    KeyCaller {
-        id: key.id,
-        identity,
-        ip_ranges: key.ip_ranges.as_deref().map(read_list),
-        rate_per_minute: key.rate_per_minute.map(limit).and_then(NonZeroU32::new),
-        max_tasks: key.max_tasks.map(limit),
-        last_used_at: key.last_used_at,
-    }
 }
 
 /// Takes a key's rights away, at once and for ever. False when there is no such key.

@@ -7,7 +7,7 @@ use entity::{KeyId, Timestamp, api_key};
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter};
 
-use super::key::KeyCaller;
+use super::key_caller::KeyCaller;
 use crate::db::Db;
 
 /// A use is written when the one that is written is older than this.

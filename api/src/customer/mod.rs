@@ -9,6 +9,7 @@ pub mod credits;
 pub mod endpoint;
 pub mod invite;
 pub mod key;
+pub mod key_caller;
 pub mod key_use;
 pub mod keyring;
 pub mod mail;

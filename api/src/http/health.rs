@@ -39,7 +39,7 @@ impl Health {
     /// 503 while the database does not answer, and once the process was told to stop.
     #[oai(path = "/readyz", method = "get", operation_id = "readiness")]
     async fn ready(&self, app: Data<&Arc<App>>) -> Result<Json<Status>, ApiError> {
-        if app.stopping.is_cancelled() {
+        if app.draining.is_cancelled() {
             return Err(ApiError::Unavailable(anyhow::anyhow!("the process stops")));
         }
         let answered = app.db.ping().await;

@@ -21,6 +21,7 @@ pub mod metrics;
 pub mod page;
 pub mod peer;
 pub mod query;
+pub mod rendered;
 pub mod request_id;
 pub mod serve;
 pub mod value;
@@ -98,7 +99,7 @@ enum Tag {
 fn operations() -> impl OpenApi {
     (
         (native::Generate, native::Models),
-        (native::Task, native::Tasks, native::Events, native::Content, native::Link),
+        (native::Task::default(), native::Tasks, native::Events, native::Content, native::Link),
         (native::Credits, native::Usage, credits::Redeem, credits::Alerts),
         key::operations(),
         (account::Auth, account::Sessions, account::Password, account::SecondFactor, account::Beta),

@@ -1,5 +1,9 @@
 //! Serving on a socket: connections are taken until the process is told to stop, and get some time to finish then.
 //!
+//! Before that comes a time of draining: everything is served as ever, but each answer closes its connection, so that clients
+//! come back on another one, which whoever stands in front leads elsewhere. An idle connection is left alone meanwhile: a
+//! request may be on its way on it.
+//!
 //! Written here because the framework's own server goes on with a request whose client has hung up: whoever waited would keep
 //! their place until the wait is over. Here the request is dropped with its connection.
 
@@ -9,24 +13,43 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper::Version;
+use hyper::header::{CONNECTION, HeaderValue};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use poem::http::uri::Scheme;
 use poem::web::{LocalAddr, RemoteAddr};
 use poem::{Endpoint, Request, Response};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// How long a connection may be there without (the rest of) a request: more than the minute that proxies keep theirs.
 const IDLE: Duration = Duration::from_secs(75);
+/// Connections that may wait to be taken; systems have limits of their own (`net.core.somaxconn`).
+const QUEUE: u32 = 8_192;
 /// How long no connection is taken after one could not be: there may be too many open files.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves until `told` to stop, and then for `grace` at most.
-pub async fn serve<E>(listener: TcpListener, endpoint: E, told: impl Future<Output = ()>, grace: Duration)
-where
+/// Takes an address. Thousands of callers may come in the same moment, as after a network's outage: who does not fit into the
+/// system's queue waits for a second at least.
+pub fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // As others do it: a server that starts again must not wait for the connections of the one before.
+    socket.set_reuseaddr(cfg!(unix))?;
+    socket.bind(address)?;
+    socket.listen(QUEUE)
+}
+
+/// Serves until `told` to stop, and then for `grace` at most. Once `draining`, answers close their connections.
+pub async fn serve<E>(
+    listener: TcpListener,
+    endpoint: E,
+    draining: CancellationToken,
+    told: impl Future<Output = ()>,
+    grace: Duration,
+) where
     E: Endpoint<Output = Response> + 'static,
 {
     let (endpoint, connections) = (Arc::new(endpoint), TaskTracker::new());
@@ -39,7 +62,8 @@ where
         };
         match accepted {
             Ok((socket, from)) => {
-                let connection = connection(socket, from, endpoint.clone(), finish.clone());
+                let stop = Stop { draining: draining.clone(), finish: finish.clone() };
+                let connection = connection(socket, from, endpoint.clone(), stop);
                 connections.spawn(end.clone().run_until_cancelled_owned(connection));
             }
             Err(error) => {
@@ -58,17 +82,34 @@ where
     }
 }
 
-async fn connection<E>(socket: TcpStream, from: SocketAddr, endpoint: Arc<E>, finish: CancellationToken)
+/// How a connection comes to its end.
+struct Stop {
+    /// With its next answer.
+    draining: CancellationToken,
+    /// With the answer that is being made, or at once.
+    finish: CancellationToken,
+}
+
+async fn connection<E>(socket: TcpStream, from: SocketAddr, endpoint: Arc<E>, stop: Stop)
 where
     E: Endpoint<Output = Response> + 'static,
 {
     let Ok(local) = socket.local_addr() else { return };
     // Answers are small and written whole.
     let _slower = socket.set_nodelay(true);
-    let service = service_fn(move |request| {
+    let Stop { draining, finish } = stop;
+    let service = service_fn(move |request: hyper::Request<_>| {
         let (local, remote) = (LocalAddr(local.into()), RemoteAddr(from.into()));
-        let (endpoint, request) = (endpoint.clone(), Request::from((request, local, remote, Scheme::HTTP)));
-        async move { Ok::<hyper::Response<_>, Infallible>(endpoint.get_response(request).await.into()) }
+        let (endpoint, draining, version) = (endpoint.clone(), draining.clone(), request.version());
+        let request = Request::from((request, local, remote, Scheme::HTTP));
+        async move {
+            let mut answer: hyper::Response<_> = endpoint.get_response(request).await.into();
+            // HTTP/2 has no such header; its connections are ended in order when they are told to finish.
+            if draining.is_cancelled() && version <= Version::HTTP_11 {
+                answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok::<_, Infallible>(answer)
+        }
     });
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(IDLE);

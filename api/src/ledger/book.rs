@@ -4,6 +4,7 @@
 //! account outlives its batch.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Deref;
 
 use entity::key_usage::UsageWindow;
 use entity::transfer::{Place, TransferKind};
@@ -24,7 +25,7 @@ use super::key_usage::Usage;
 pub struct Book {
     pub accounts: BTreeMap<AccountId, account::Model>,
     /// Live grants of every account of the batch, and those that a settled or refunded hold drew from.
-    pub grants: BTreeMap<GrantId, grant::Model>,
+    pub grants: Grants,
     pub tasks: HashMap<TaskId, task::Model>,
     pub jobs: HashMap<TaskId, job::Model>,
     pub holds: HashMap<TaskId, hold::Model>,
@@ -37,6 +38,45 @@ pub struct Book {
     pub by_quote: HashMap<uuid::Uuid, TaskId>,
     pub references: HashMap<(TransferKind, String), transfer::Model>,
     pub writes: Writes,
+}
+
+/// Grants by id; a batch may be of hundreds of accounts, so that each finds its own at once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Grants {
+    all: BTreeMap<GrantId, grant::Model>,
+    own: HashMap<AccountId, Vec<GrantId>>,
+}
+
+impl Grants {
+    pub fn insert(&mut self, grant: grant::Model) {
+        let (id, account) = (grant.id, grant.account_id);
+        if self.all.insert(id, grant).is_none() {
+            self.own.entry(account).or_default().push(id);
+        }
+    }
+
+    pub fn get_mut(&mut self, id: &GrantId) -> Option<&mut grant::Model> {
+        self.all.get_mut(id)
+    }
+
+    /// The grants of an account.
+    pub fn of(&self, account: AccountId) -> impl Iterator<Item = &grant::Model> {
+        self.own.get(&account).into_iter().flatten().filter_map(|id| self.all.get(id))
+    }
+}
+
+impl Deref for Grants {
+    type Target = BTreeMap<GrantId, grant::Model>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.all
+    }
+}
+
+impl Extend<grant::Model> for Grants {
+    fn extend<T: IntoIterator<Item = grant::Model>>(&mut self, grants: T) {
+        grants.into_iter().for_each(|grant| self.insert(grant));
+    }
 }
 
 /// A usage row's window, as a key that sorts.
@@ -173,11 +213,8 @@ impl Book {
 
     /// Ids of the account's grants that hold anything, in burn order: priority, expiry (never last), creation, id.
     pub fn burn_order(&self, id: AccountId) -> Vec<GrantId> {
-        let mut live: Vec<&grant::Model> = self
-            .grants
-            .values()
-            .filter(|grant| grant.account_id == id && !grant.remaining.is_zero())
-            .collect();
+        let mut live: Vec<&grant::Model> =
+            self.grants.of(id).filter(|grant| !grant.remaining.is_zero()).collect();
         live.sort_by_key(|grant| {
             let expiry = expiry(grant).map_or(i64::MAX, Timestamp::micros);
             (grant.priority, expiry, grant.created_at, grant.id)

@@ -11,7 +11,7 @@ mod grants;
 #[cfg(test)]
 mod orders;
 #[cfg(test)]
-mod properties;
+pub mod properties;
 mod settle;
 
 use entity::Timestamp;

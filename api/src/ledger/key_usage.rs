@@ -5,11 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use entity::key_usage::UsageWindow;
 use entity::{Credits, KeyId, Timestamp, api_key, key_usage};
-use sea_orm::{ConnectionTrait, DbErr, EntityTrait, Value};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, ExprTrait, QueryFilter};
 
+use super::CapWindow;
 use super::book::{UsageRow, usage_row};
-use super::{CapWindow, bulk};
 
 /// Usage rows of some keys.
 pub type Usage = BTreeMap<(KeyId, UsageRow), key_usage::Model>;
@@ -65,10 +66,16 @@ pub fn open_tasks(usage: &Usage, key: KeyId) -> i64 {
     usage.get(&(key, UsageRow::Lifetime)).map_or(0, |row| row.open_tasks)
 }
 
-/// The first day that a window which `now` is in needs.
-pub fn oldest_day(now: Timestamp) -> Timestamp {
+/// The first day that a window which `now` is in needs, for showing all of them.
+pub fn first_day(now: Timestamp) -> Timestamp {
     let windows = [CapWindow::Week, CapWindow::Month].into_iter().filter_map(|window| window.starts_at(now));
     windows.min().unwrap_or(now)
+}
+
+/// The first day that the caps of a key need.
+pub fn oldest_day(key: &api_key::Model, now: Timestamp) -> Timestamp {
+    let capped = caps(key).into_iter().filter(|(_, cap)| cap.is_some());
+    capped.filter_map(|(window, _)| window.starts_at(now)).min().unwrap_or(now).day()
 }
 
 /// The usage rows of these keys: their lifetime, and the days from `oldest` on.
@@ -77,10 +84,14 @@ pub async fn usage_of(
     keys: &BTreeSet<KeyId>,
     oldest: Timestamp,
 ) -> Result<Usage, DbErr> {
-    let keys = keys.iter().map(|id| vec![Value::from(*id)]).collect();
-    let tail = format!("AND (win = 'lifetime' OR starts_at >= {})", oldest.micros());
-    let rows = bulk::find::<key_usage::Entity>(db, &[key_usage::Column::KeyId], keys, &tail).await?;
-    Ok(rows.into_iter().map(|row| ((row.key_id, usage_row(&row)), row)).collect())
+    use key_usage::Column as U;
+    let needed = U::Win.eq(UsageWindow::Lifetime).or(U::StartsAt.gte(oldest));
+    let own = key_usage::Entity::find().filter(U::KeyId.is_in(keys.iter().copied()));
+    Ok(by_row(own.filter(needed).all(db).await?))
+}
+
+pub fn by_row(rows: Vec<key_usage::Model>) -> Usage {
+    rows.into_iter().map(|row| ((row.key_id, usage_row(&row)), row)).collect()
 }
 
 /// How many tasks one key has under way, by its primary key: cheap enough to be told with every answer.

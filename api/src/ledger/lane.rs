@@ -4,12 +4,13 @@
 //! of them in memory in arrival order, writes all results set by set, commits, and answers. No timer: a batch grows by itself
 //! under load and is one when idle. Every change of accounts, grants, holds, transfers and key usage goes through here.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use entity::{AccountId, Timestamp};
+use fail::fail_point;
 use futures_util::FutureExt;
 use sea_orm::DbErr;
 use tokio::sync::{Semaphore, oneshot, watch};
@@ -32,8 +33,9 @@ use crate::news::News;
 const MAX_BATCH: usize = 512;
 /// How often a transaction that the database turned away (deadlock, busy) is tried again.
 const MAX_RETRIES: u32 = 8;
-/// How long the outcome of a broken connection is sought before those who wait are told that it is unknown.
-const RECOVERY_TRIES: u32 = 20;
+/// How long the outcome of a broken connection is sought before those who wait are told that it is unknown. By the clock,
+/// because a try takes as long as the pool waits for a database that refuses.
+const RECOVERY_LIMIT: Duration = Duration::from_secs(5);
 const RECOVERY_PAUSE: Duration = Duration::from_millis(250);
 
 /// The door to the vault. Cheap to clone.
@@ -64,6 +66,7 @@ impl Ledger {
             news,
             enqueued: enqueued.clone(),
             aside: TaskTracker::new(),
+            set_aside: Mutex::default(),
             patience: Semaphore::new(1),
             tally: tally.clone(),
         };
@@ -109,7 +112,7 @@ async fn or_abort(work: impl Future<Output = ()>) {
 
 async fn run(queue: Arc<Queue>, writer: Arc<Writer>) {
     while let Some(batch) = queue.take(MAX_BATCH).await {
-        writer.serve(batch).await;
+        writer.serve(batch, false).await;
     }
     writer.aside.close();
     writer.aside.wait().await;
@@ -121,8 +124,10 @@ struct Writer {
     chain: Chain,
     news: News,
     enqueued: watch::Sender<u64>,
-    /// Commands whose account somebody else has locked, each waiting for it alone, beside the lane.
+    /// Accounts that somebody else has locked, each waited for alone, beside the lane.
     aside: TaskTracker,
+    /// Who waits for them. Served together: one by one they would never catch up with other processes' batches.
+    set_aside: Mutex<HashMap<AccountId, Vec<Waiting>>>,
     /// One at a time: the lane's pool has two connections, and the lane itself never waits for one.
     patience: Semaphore,
     tally: Tally,
@@ -148,10 +153,10 @@ type Answers = Vec<Option<Result<Done, Refusal>>>;
 
 impl Writer {
     /// Serves a batch, smaller and smaller parts of it when the database refuses to write the whole.
-    async fn serve(self: &Arc<Self>, batch: Vec<Waiting>) {
+    async fn serve(self: &Arc<Self>, batch: Vec<Waiting>, patient: bool) {
         let mut parts = vec![batch];
         while let Some(mut part) = parts.pop() {
-            match self.commit(&part, false).await {
+            match self.commit(&part, patient).await {
                 Ok(answers) => {
                     self.answer(part, answers).into_iter().for_each(|skipped| self.set_aside(skipped))
                 }
@@ -169,16 +174,29 @@ impl Writer {
 
     /// Waits for a locked account beside the lane: one stuck row must not keep everybody else waiting.
     fn set_aside(self: &Arc<Self>, waiting: Waiting) {
+        let account = waiting.command.account();
+        let mut lines = self.lines_aside();
+        let line = lines.entry(account).or_default();
+        line.push(waiting);
+        if line.len() > 1 {
+            return;
+        }
         let writer = self.clone();
         self.aside.spawn(or_abort(async move {
             let turn = writer.patience.acquire().await;
-            let alone = vec![waiting];
-            match writer.commit(&alone, true).await {
-                Ok(answers) => drop(writer.answer(alone, answers)),
-                Err(refusal) => writer.refuse(alone, &refusal),
+            // Whoever was set aside until now comes along.
+            let mut line = writer.lines_aside().remove(&account).unwrap_or_default();
+            while !line.is_empty() {
+                let rest = line.split_off(line.len().min(MAX_BATCH));
+                writer.serve(line, true).await;
+                line = rest;
             }
             drop(turn);
         }));
+    }
+
+    fn lines_aside(&self) -> MutexGuard<'_, HashMap<AccountId, Vec<Waiting>>> {
+        self.set_aside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn refuse(&self, batch: Vec<Waiting>, refusal: &Refusal) {
@@ -209,11 +227,11 @@ impl Writer {
     /// the same batch again after a lost COMMIT finds what was done and does the rest.
     async fn commit(&self, batch: &[Waiting], patient: bool) -> Result<Answers, Refusal> {
         let commands: Vec<&Command> = batch.iter().map(|waiting| &waiting.command).collect();
-        let (mut retries, mut recoveries, mut unknown) = (0, 0, false);
+        let (mut retries, mut lost, mut unknown) = (0, None, false);
         loop {
             let begun = Instant::now();
             let span = tracing::debug_span!("batch", commands = commands.len());
-            let error = match self.attempt(&commands, patient || unknown).instrument(span).await {
+            let error = match self.attempt(&commands, patient || unknown, unknown).instrument(span).await {
                 Ok(answers) => {
                     self.tally.committed(commands.len(), begun);
                     return Ok(answers);
@@ -231,9 +249,8 @@ impl Writer {
                     retries += 1;
                     pause(Duration::from_millis(u64::from(rand::random_range(1..=5 * retries)))).await;
                 }
-                Fault::Connection if recoveries < RECOVERY_TRIES => {
-                    recoveries += 1;
-                    tracing::warn!(%error, recoveries, unknown, "the ledger lost its connection");
+                Fault::Connection if lost.get_or_insert_with(Instant::now).elapsed() < RECOVERY_LIMIT => {
+                    tracing::warn!(%error, unknown, "the ledger lost its connection");
                     pause(RECOVERY_PAUSE).await;
                 }
                 kind => return Err(give_up(&error, kind, unknown)),
@@ -241,23 +258,23 @@ impl Writer {
         }
     }
 
-    async fn attempt(&self, commands: &[&Command], patient: bool) -> Result<Answers, Broken> {
+    async fn attempt(&self, commands: &[&Command], patient: bool, is_rerun: bool) -> Result<Answers, Broken> {
         let accounts: BTreeSet<AccountId> = commands.iter().map(|command| command.account()).collect();
-        let tx = self.db.begin_lane().await?;
-        let locked = load::lock(&tx, &accounts, patient || !self.db.is_postgres()).await?;
-        // Read after the locks.
-        let now = self.db.now(&tx, &self.clock).await?;
+        let mut tx = self.db.begin_lane().await?;
+        let (locked, now) = load::lock(&mut tx, &self.clock, &accounts, patient).await?;
         let missing = &accounts - &locked.keys().copied().collect();
         let served: Vec<&Command> = commands
             .iter()
             .copied()
             .filter(|command| patient || !missing.contains(&command.account()))
             .collect();
-        let mut book = load::load(&tx, locked, &served, now).await?;
+        let mut book = load::load(&mut tx, locked, &served, (now, is_rerun)).await?;
         let answers =
             self.decide(&mut book, commands, |account| !patient && missing.contains(&account), now)?;
-        write::write(&tx, &book, self.clock.new_id(), now).await?;
+        write::write(&mut tx, &book, self.clock.new_id(), now).await?;
+        fail_point!("lane.commit");
         let committed = tx.commit().await;
+        fail_point!("lane.reply");
         // Also when the outcome is unknown: news that are none cost a look.
         self.news.tell(book.changed());
         match committed {

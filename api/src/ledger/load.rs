@@ -7,47 +7,67 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use entity::transfer::TransferKind;
 use entity::{
-    AccountId, KeyId, TaskId, Timestamp, account, api_key, attempt, grant, hold, hold_allocation, job, task,
-    transfer,
+    AccountId, KeyId, TaskId, Timestamp, account, api_key, attempt, grant, hold, hold_allocation, job,
+    key_usage, task, transfer,
 };
-use sea_orm::{ActiveEnum, ConnectionTrait, DbErr, Value};
+use sea_orm::{ActiveEnum, DbErr, FromQueryResult, Value};
 
 use super::Command;
 use super::book::Book;
-use super::bulk;
-use super::key_usage::{oldest_day, usage_of};
+use super::key_usage::{Usage, by_row, oldest_day};
+use crate::clock::Clock;
+use crate::db::{LaneTransaction, bulk};
 
-/// Locks the accounts of a batch. With `patient` unset, accounts that somebody else has locked are left out, so that one
-/// stuck row can't stop the lane; the caller tries those alone.
+/// Locks the accounts of a batch, and reads the clock once they are. With `patient` unset, accounts that somebody else has
+/// locked are left out, so that one stuck row can't stop the lane; the caller tries those alone.
 pub async fn lock(
-    db: &impl ConnectionTrait,
+    tx: &mut LaneTransaction,
+    clock: &Clock,
     accounts: &BTreeSet<AccountId>,
     patient: bool,
-) -> Result<BTreeMap<AccountId, account::Model>, DbErr> {
-    let tail = match (db.get_database_backend(), patient) {
-        (sea_orm::DbBackend::Postgres, true) => "ORDER BY id FOR NO KEY UPDATE",
-        (sea_orm::DbBackend::Postgres, false) => "ORDER BY id FOR NO KEY UPDATE SKIP LOCKED",
-        _ => "ORDER BY id",
-    };
+) -> Result<(BTreeMap<AccountId, account::Model>, Timestamp), DbErr> {
     let keys = accounts.iter().map(|id| vec![Value::from(*id)]).collect();
-    let rows = bulk::find::<account::Entity>(db, &[account::Column::Id], keys, tail).await?;
-    Ok(rows.into_iter().map(|account| (account.id, account)).collect())
+    let by = [account::Column::Id];
+    let (accounts, locked_at) = match tx {
+        LaneTransaction::Sqlite(_) => {
+            (bulk::find::<account::Entity>(tx, &by, keys, "ORDER BY id").await?, None)
+        }
+        LaneTransaction::Postgres(_) => {
+            let wait = if patient { "" } else { "SKIP LOCKED" };
+            let tail = format!("ORDER BY id FOR NO KEY UPDATE {wait}) {LOCKED_AT}");
+            let rows = bulk::query(tx, LOCKED, &by, keys, &tail).await?;
+            let times = rows.iter().map(|row| row.try_get::<i64>("", "locked_at"));
+            let locked_at = times.collect::<Result<Vec<_>, _>>()?.into_iter().max();
+            let accounts = rows.iter().map(|row| account::Model::from_query_result(row, ""));
+            (accounts.collect::<Result<_, _>>()?, locked_at)
+        }
+    };
+    let now = match locked_at {
+        Some(micros) => Timestamp::from_micros(micros.saturating_add(clock.offset_micros())),
+        None => tx.now(clock).await?,
+    };
+    Ok((accounts.into_iter().map(|account| (account.id, account)).collect(), now))
 }
 
-/// Reads what the commands need, once their accounts are locked.
+const LOCKED: &str = "WITH locked AS MATERIALIZED (SELECT * FROM account";
+/// A row's time is told once that row is locked: the latest is after all locks.
+const LOCKED_AT: &str =
+    "SELECT *, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS locked_at FROM locked";
+
+/// Reads what the commands need, once their accounts are locked. A rerun's commands may have been committed before.
 pub async fn load(
-    db: &impl ConnectionTrait,
+    tx: &mut LaneTransaction,
     accounts: BTreeMap<AccountId, account::Model>,
     commands: &[&Command],
-    now: Timestamp,
+    (now, is_rerun): (Timestamp, bool),
 ) -> Result<Book, DbErr> {
     let mut book = Book { accounts, ..Book::default() };
     let wanted = Wanted::of(commands);
-    load_work(db, &mut book, &wanted).await?;
-    load_replays(db, &mut book, commands).await?;
-    load_grants(db, &mut book).await?;
-    load_keys(db, &mut book, &wanted, now).await?;
-    load_references(db, &mut book, &wanted).await?;
+    load_work(tx, &mut book, &wanted).await?;
+    load_replays(tx, &mut book, commands, is_rerun).await?;
+    load_grants(tx, &mut book).await?;
+    load_keys(tx, &mut book, &wanted, now).await?;
+    load_references(tx, &mut book, &wanted).await?;
     Ok(book)
 }
 
@@ -82,95 +102,108 @@ impl Wanted {
 }
 
 /// Jobs (locked: a worker may be claiming them), holds with their allocations, tasks and attempts.
-async fn load_work(db: &impl ConnectionTrait, book: &mut Book, wanted: &Wanted) -> Result<(), DbErr> {
+async fn load_work(tx: &mut LaneTransaction, book: &mut Book, wanted: &Wanted) -> Result<(), DbErr> {
     let keys = || wanted.tasks.iter().map(|id| vec![Value::from(*id)]).collect::<Vec<_>>();
-    let lock = match db.get_database_backend() {
-        sea_orm::DbBackend::Postgres => "ORDER BY task_id FOR UPDATE",
-        _ => "",
+    let lock = match tx {
+        LaneTransaction::Postgres(_) => "ORDER BY task_id FOR UPDATE",
+        LaneTransaction::Sqlite(_) => "",
     };
-    let jobs = bulk::find::<job::Entity>(db, &[job::Column::TaskId], keys(), lock).await?;
+    let jobs = bulk::find::<job::Entity>(tx, &[job::Column::TaskId], keys(), lock).await?;
     book.jobs = jobs.into_iter().map(|job| (job.task_id, job)).collect();
-    let holds = bulk::find::<hold::Entity>(db, &[hold::Column::TaskId], keys(), "").await?;
+    let holds = bulk::find::<hold::Entity>(tx, &[hold::Column::TaskId], keys(), "").await?;
     book.holds = holds.into_iter().map(|hold| (hold.task_id, hold)).collect();
     let by = [hold_allocation::Column::TaskId];
-    for part in bulk::find::<hold_allocation::Entity>(db, &by, keys(), "ORDER BY task_id, n").await? {
+    for part in bulk::find::<hold_allocation::Entity>(tx, &by, keys(), "ORDER BY task_id, n").await? {
         book.allocations.entry(part.task_id).or_default().push(part);
     }
     for attempt in
-        bulk::find::<attempt::Entity>(db, &[attempt::Column::TaskId], keys(), "ORDER BY task_id, n").await?
+        bulk::find::<attempt::Entity>(tx, &[attempt::Column::TaskId], keys(), "ORDER BY task_id, n").await?
     {
         book.attempts.entry(attempt.task_id).or_default().push(attempt);
     }
-    let tasks = bulk::find::<task::Entity>(db, &[task::Column::Id], keys(), "").await?;
+    let tasks = bulk::find::<task::Entity>(tx, &[task::Column::Id], keys(), "").await?;
     book.tasks = tasks.into_iter().map(|task| (task.id, task)).collect();
     Ok(())
 }
 
-/// Tasks that a new request may be a repetition of: by its own id (when an earlier commit's outcome was lost), by
-/// idempotency key, by quote.
+/// Tasks that a new request may be a repetition of: by idempotency key, by quote, and by its own id in a rerun: an earlier
+/// commit's outcome was lost.
 async fn load_replays(
-    db: &impl ConnectionTrait,
+    tx: &mut LaneTransaction,
     book: &mut Book,
     commands: &[&Command],
+    is_rerun: bool,
 ) -> Result<(), DbErr> {
     let (mut ids, mut keys, mut quotes) = (Vec::new(), Vec::new(), Vec::new());
     for command in commands {
         let Command::Accept(accept) = command else { continue };
         let task = &accept.task;
-        ids.push(vec![Value::from(task.id)]);
+        ids.extend(is_rerun.then(|| vec![Value::from(task.id)]));
         keys.extend(
             task.idempotency_key.clone().map(|key| vec![Value::from(task.account_id), Value::from(key)]),
         );
         quotes.extend(task.quote_id.map(|quote| vec![Value::from(quote)]));
     }
     let by_key = [task::Column::AccountId, task::Column::IdempotencyKey];
-    for task in bulk::find::<task::Entity>(db, &by_key, keys, "").await? {
+    for task in bulk::find::<task::Entity>(tx, &by_key, keys, "").await? {
         if let Some(key) = &task.idempotency_key {
             book.by_idempotency_key.insert((task.account_id, key.clone()), task.id);
         }
         book.tasks.insert(task.id, task);
     }
-    for task in bulk::find::<task::Entity>(db, &[task::Column::QuoteId], quotes, "").await? {
+    for task in bulk::find::<task::Entity>(tx, &[task::Column::QuoteId], quotes, "").await? {
         book.by_quote.extend(task.quote_id.map(|quote| (quote, task.id)));
         book.tasks.insert(task.id, task);
     }
-    for task in bulk::find::<task::Entity>(db, &[task::Column::Id], ids, "").await? {
+    for task in bulk::find::<task::Entity>(tx, &[task::Column::Id], ids, "").await? {
         book.tasks.insert(task.id, task);
     }
     Ok(())
 }
 
 /// What the accounts can spend, and what the ended holds drew from, spent up or not.
-async fn load_grants(db: &impl ConnectionTrait, book: &mut Book) -> Result<(), DbErr> {
+async fn load_grants(tx: &mut LaneTransaction, book: &mut Book) -> Result<(), DbErr> {
     let accounts = book.accounts.keys().map(|id| vec![Value::from(*id)]).collect();
     let live =
-        bulk::find::<grant::Entity>(db, &[grant::Column::AccountId], accounts, "AND closed_at IS NULL")
+        bulk::find::<grant::Entity>(tx, &[grant::Column::AccountId], accounts, "AND closed_at IS NULL")
             .await?;
     let origins: BTreeSet<_> = book.allocations.values().flatten().map(|part| part.grant_id).collect();
     let origins = origins.into_iter().map(|id| vec![Value::from(id)]).collect();
-    let drawn = bulk::find::<grant::Entity>(db, &[grant::Column::Id], origins, "").await?;
-    book.grants = live.into_iter().chain(drawn).map(|grant| (grant.id, grant)).collect();
+    let drawn = bulk::find::<grant::Entity>(tx, &[grant::Column::Id], origins, "").await?;
+    book.grants.extend(live.into_iter().chain(drawn));
     Ok(())
 }
 
 /// Keys of new requests, and the usage rows of every key that the batch touches, back to the oldest window it needs.
 async fn load_keys(
-    db: &impl ConnectionTrait,
+    tx: &mut LaneTransaction,
     book: &mut Book,
     wanted: &Wanted,
     now: Timestamp,
 ) -> Result<(), DbErr> {
     let ids = wanted.keys.iter().map(|id| vec![Value::from(*id)]).collect();
-    let keys = bulk::find::<api_key::Entity>(db, &[api_key::Column::Id], ids, "").await?;
+    let keys = bulk::find::<api_key::Entity>(tx, &[api_key::Column::Id], ids, "").await?;
     book.keys = keys.into_iter().map(|key| (key.id, key)).collect();
     let held: Vec<&hold::Model> = book.holds.values().filter(|hold| hold.key_id.is_some()).collect();
-    let oldest = held.iter().map(|hold| hold.accepted_at.day()).chain([oldest_day(now)]).min().unwrap_or(now);
+    let capped = book.keys.values().map(|key| oldest_day(key, now));
+    let oldest = held.iter().map(|hold| hold.accepted_at.day()).chain(capped).min().unwrap_or(now.day());
     let users = wanted.keys.iter().copied().chain(held.iter().filter_map(|hold| hold.key_id)).collect();
-    book.usage = usage_of(db, &users, oldest).await?;
+    book.usage = load_usage(tx, &users, oldest).await?;
     Ok(())
 }
 
-async fn load_references(db: &impl ConnectionTrait, book: &mut Book, wanted: &Wanted) -> Result<(), DbErr> {
+/// The usage rows of these keys: their lifetime, and the days from `oldest` on.
+async fn load_usage(
+    tx: &mut LaneTransaction,
+    keys: &BTreeSet<KeyId>,
+    oldest: Timestamp,
+) -> Result<Usage, DbErr> {
+    let keys = keys.iter().map(|id| vec![Value::from(*id)]).collect();
+    let tail = format!("AND (win = 'lifetime' OR starts_at >= {})", oldest.micros());
+    Ok(by_row(bulk::find::<key_usage::Entity>(tx, &[key_usage::Column::KeyId], keys, &tail).await?))
+}
+
+async fn load_references(tx: &mut LaneTransaction, book: &mut Book, wanted: &Wanted) -> Result<(), DbErr> {
     let kinds = [TransferKind::Grant, TransferKind::Adjust, TransferKind::Debt, TransferKind::Refund];
     let pair = |reference: &String| {
         kinds.map(|kind| vec![Value::from(kind.to_value()), Value::from(reference.clone())])
@@ -179,7 +212,7 @@ async fn load_references(db: &impl ConnectionTrait, book: &mut Book, wanted: &Wa
     let by = [transfer::Column::Kind, transfer::Column::Reference];
     // Said although the keys imply it: the index over references is partial, and SQLite reads the whole journal otherwise.
     let indexed = "AND reference IS NOT NULL";
-    let transfers = bulk::find::<transfer::Entity>(db, &by, keys, indexed).await?;
+    let transfers = bulk::find::<transfer::Entity>(tx, &by, keys, indexed).await?;
     let named =
         |transfer: transfer::Model| transfer.reference.clone().map(|name| ((transfer.kind, name), transfer));
     book.references = transfers.into_iter().filter_map(named).collect();

@@ -9,7 +9,6 @@
 mod alert;
 pub mod audit;
 pub mod book;
-mod bulk;
 pub mod chain;
 pub mod check;
 mod decide;
@@ -58,7 +57,7 @@ pub struct Accept {
     pub request: task_request::Model,
     /// What the task can be found by.
     pub metadata: Vec<task_metadata::Model>,
-    /// `created_at`, `run_at` and `deadline_at` are shifted to the lane's time.
+    /// `created_at` and `deadline_at` are shifted to the lane's time; `run_at` is never after it.
     pub job: job::Model,
 }
 

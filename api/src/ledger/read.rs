@@ -6,11 +6,14 @@ use entity::account::AlertState;
 use entity::{
     AccountId, Credits, CustomerId, Mode, TaskId, Timestamp, account, grant, hold, hold_allocation, transfer,
 };
-use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Value,
+};
 
 use super::Thresholds;
 use super::alert::thresholds;
 use super::book::{expiry, is_over, spendable};
+use crate::db::{Reader, bulk};
 
 /// An account's credits at an instant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -157,6 +160,7 @@ pub async fn task_money(
 }
 
 /// The holds of tasks, in no order.
-pub async fn holds(db: &impl ConnectionTrait, tasks: &[TaskId]) -> Result<Vec<hold::Model>, DbErr> {
-    hold::Entity::find().filter(hold::Column::TaskId.is_in(tasks.iter().copied())).all(db).await
+pub async fn holds(reader: &mut Reader, tasks: &[TaskId]) -> Result<Vec<hold::Model>, DbErr> {
+    let keys = tasks.iter().map(|id| vec![Value::from(*id)]).collect();
+    bulk::find::<hold::Entity>(reader, &[hold::Column::TaskId], keys, "").await
 }

@@ -1,8 +1,10 @@
 //! The lane on each engine, end to end: what it answers, what it leaves in the book, and that the book is clean afterwards
 //! (which every test here checks at its end).
 
+mod alike;
 mod credit;
 pub mod house;
+mod replay;
 pub mod rows;
 
 use entity::Credits;

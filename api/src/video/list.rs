@@ -3,6 +3,8 @@
 //! A page is walked by key (when it was made, and its id), never by number: tasks that arrive meanwhile neither shift
 //! anything nor show up twice.
 
+use std::sync::Arc;
+
 use std::collections::BTreeSet;
 
 use entity::job::JobState;
@@ -14,7 +16,7 @@ use sea_orm::{
 };
 
 use super::Video;
-use super::read::{ReadError, TaskView, load};
+use super::read::{ReadError, TaskView};
 use super::state::State;
 
 /// Which tasks are wanted: those that fit everything that is given.
@@ -44,7 +46,7 @@ pub struct Place {
 /// Tasks, newest first, and where the next page begins.
 #[derive(Debug)]
 pub struct Page {
-    pub tasks: Vec<TaskView>,
+    pub tasks: Vec<Arc<TaskView>>,
     pub next: Option<Place>,
 }
 
@@ -76,7 +78,7 @@ impl Video {
         let next =
             places.last().filter(|_| more).map(|(created_at, id)| Place { created_at: *created_at, id: *id });
         let ids: Vec<TaskId> = places.into_iter().map(|(_, id)| id).collect();
-        let mut tasks = if ids.is_empty() { Vec::new() } else { load(db, &ids, Some(account)).await? };
+        let mut tasks = self.views.page(account, &ids).await?;
         tasks.retain(|view| filter.states.as_ref().is_none_or(|states| states.contains(&view.state)));
         Ok(Page { tasks, next })
     }

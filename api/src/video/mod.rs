@@ -20,6 +20,7 @@ pub mod settle;
 pub mod state;
 pub mod submit;
 pub mod typical;
+pub mod views;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -33,7 +34,9 @@ use catalog::Catalog;
 use offer::OfferCache;
 use price_version::PriceVersions;
 use quote::QuoteSigner;
+use settle::Closings;
 use typical::TypicalTimes;
+use views::Views;
 
 /// What the use cases work with. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -46,6 +49,8 @@ pub struct Video {
     pub quotes: Arc<QuoteSigner>,
     pub offers: OfferCache,
     pub typical: TypicalTimes,
+    pub views: Views,
+    pub closings: Closings,
     /// Names of the providers that are configured: a model that none of them serves is not offered.
     pub configured: Arc<BTreeSet<String>>,
     /// Seconds after which a task that is not finished expires.

@@ -2,14 +2,19 @@
 //!
 //! Polls, callbacks, cancels, deadlines and operators all end here. The second one changes nothing.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use entity::clip::ClipState;
 use entity::{AccountId, Credits, TaskId, clip, task, task_request};
-use sea_orm::{DbErr, EntityTrait};
+use sea_orm::{DbErr, Value};
+use serde::Deserialize;
 use tracing::Instrument;
 
 use super::Video;
 use super::price::{Explanation, settle_price};
-use super::request::GenerateRequest;
+use crate::db::lookup::Lookup;
+use crate::db::{Db, bulk};
 use crate::ledger::{Cancel, Command, Done, Outcome, Refund, Refusal, Settle, SettledBy};
 
 /// How a task's work ended, before it is priced.
@@ -45,20 +50,17 @@ impl Video {
     }
 
     async fn end(&self, id: TaskId, by: SettledBy, ending: Ending) -> Result<Done, SettleError> {
-        let task = task::Entity::find_by_id(id).one(self.db.read()).await?.ok_or(SettleError::NoTask)?;
-        let command = Settle {
-            account: task.account_id,
-            task: id,
-            by,
-            outcome: outcome(&task, ending)?,
-            callback_url: self.callback_url(id).await?,
-        };
+        let Closing { task, callback_url } =
+            self.closings.get(id).await?.map(Arc::unwrap_or_clone).ok_or(SettleError::NoTask)?;
+        let account = task.account_id;
+        let command = Settle { account, task: id, by, outcome: outcome(&task, ending)?, callback_url };
         Ok(self.ledger.send(Command::Settle(Box::new(command))).await?)
     }
 
     /// The customer's wish to stop a task of theirs.
     pub async fn cancel(&self, account: AccountId, id: TaskId) -> Result<Done, SettleError> {
-        let callback_url = self.callback_url(id).await?;
+        let closing = self.closings.get(id).await?;
+        let callback_url = closing.and_then(|closing| closing.callback_url.clone());
         match self.ledger.send(Command::Cancel(Cancel { account, task: id, callback_url })).await {
             Err(Refusal::NoTask) => Err(SettleError::NoTask),
             answer => Ok(answer?),
@@ -75,20 +77,50 @@ impl Video {
     ) -> Result<Done, SettleError> {
         Ok(self.ledger.send(Command::Refund(Refund { account, task, amount, reference })).await?)
     }
+}
 
-    async fn callback_url(&self, id: TaskId) -> Result<Option<String>, SettleError> {
-        let Some(row) = task_request::Entity::find_by_id(id).one(self.db.read()).await? else {
-            return Ok(None);
-        };
-        // Nobody's credits wait for a request that can't be read any more.
-        Ok(serde_json::from_str::<GenerateRequest>(&row.request).map_or_else(
-            |error| {
-                tracing::error!(task = %id, %error, "the request can't be read: nobody is told how the task ended");
-                None
-            },
-            |request| request.callback_url,
-        ))
+/// What there is to know of a task when it ends.
+#[derive(Clone, Debug)]
+pub struct Closing {
+    task: task::Model,
+    /// Where to tell about it.
+    callback_url: Option<String>,
+}
+
+/// The look-ups of tasks that end. Cheap to clone.
+pub type Closings = Lookup<TaskId, Arc<Closing>>;
+
+pub fn closings(db: Db) -> Closings {
+    Lookup::new(move |ids| load(db.clone(), ids))
+}
+
+async fn load(db: Db, ids: Vec<TaskId>) -> Result<HashMap<TaskId, Arc<Closing>>, DbErr> {
+    let mut reader = db.reader().await?;
+    let keys = || ids.iter().map(|id| vec![Value::from(*id)]).collect::<Vec<_>>();
+    let tasks = bulk::find::<task::Entity>(&mut reader, &[task::Column::Id], keys(), "").await?;
+    let by = [task_request::Column::TaskId];
+    let requests = bulk::find::<task_request::Entity>(&mut reader, &by, keys(), "").await?;
+    let mut urls: HashMap<TaskId, String> =
+        requests.into_iter().filter_map(|row| Some((row.task_id, callback_url(&row)?))).collect();
+    let closing =
+        |task: task::Model| (task.id, Arc::new(Closing { callback_url: urls.remove(&task.id), task }));
+    Ok(tasks.into_iter().map(closing).collect())
+}
+
+fn callback_url(row: &task_request::Model) -> Option<String> {
+    /// The one field of a request that is looked at.
+    #[derive(Deserialize)]
+    struct Asked {
+        callback_url: Option<String>,
     }
+    // Nobody's credits wait for a request that can't be read any more.
+    serde_json::from_str::<Asked>(&row.request).map_or_else(
+        |error| {
+            tracing::error!(task = %row.task_id, %error, "the request can't be read: nobody is told how the task ended");
+            None
+        },
+        |asked| asked.callback_url,
+    )
 }
 
 fn outcome(task: &task::Model, ending: Ending) -> Result<Outcome, SettleError> {

@@ -1,7 +1,8 @@
 //! USE CASE 1, submit: check, price, and one lane command that holds the credits and enqueues the task.
 //!
-//! Order: a keyed request is looked up before it can be refused for anything, so that a retry gets its task even if the
-//! quote expired, the price changed or the key's rights shrank meanwhile.
+//! A keyed request is looked up before it is refused for anything, so that a retry gets its task even if the quote expired,
+//! the price changed or the key's rights shrank meanwhile. The ledger looks in any case, so that a request which gets there
+//! needs no look of its own.
 
 use entity::job::JobState;
 use entity::task::TaskState;
@@ -81,6 +82,17 @@ pub enum SubmitError {
     Json(#[from] serde_json::Error),
 }
 
+impl SubmitError {
+    /// Whether the idempotency key was looked up before this was said.
+    fn is_after_a_look(&self) -> bool {
+        match self {
+            SubmitError::Refused(refusal) => !matches!(refusal, Refusal::TooMany | Refusal::Busy),
+            SubmitError::KeyReused | SubmitError::Deleted => true,
+            _ => false,
+        }
+    }
+}
+
 /// What was decided about a request before any money is asked for.
 struct Priced {
     checked: Checked,
@@ -98,21 +110,38 @@ impl Video {
 
     async fn accept(&self, payer: &Payer, submission: Submission) -> Result<Accepted, SubmitError> {
         let hash = submission.request.content_hash(submission.dialect);
-        if let Some(key) = &submission.idempotency_key
-            && let Some(task) = self.replay(payer.account, key, &hash).await?
-        {
-            return self.replayed(payer.account, task).await;
+        let refused = match self.hold(payer, &submission, &hash).await {
+            Err(refused) if !refused.is_after_a_look() => refused,
+            answer => return answer,
+        };
+        let Some(key) = &submission.idempotency_key else { return Err(refused) };
+        match self.replay(payer.account, key, &hash).await? {
+            Some(task) => self.replayed(payer.account, task).await,
+            None => Err(refused),
         }
+    }
+
+    /// Checks and prices the request, and asks the ledger, which looks for its idempotency key first.
+    async fn hold(
+        &self,
+        payer: &Payer,
+        submission: &Submission,
+        hash: &[u8],
+    ) -> Result<Accepted, SubmitError> {
         let now = self.clock.now();
-        let priced = self.price(payer, &submission, &hash, now).await?;
+        let priced = self.price(payer, submission, hash, now).await?;
         let (credits_used, warnings) = (priced.quote.credits, priced.checked.warnings.clone());
-        let accept = self.rows(payer, &submission, hash.to_vec(), priced, now)?;
+        let accept = self.rows(payer, submission, hash.to_vec(), priced, now)?;
+        let own = accept.task.id;
         match self.ledger.send(Command::Accept(Box::new(accept))).await {
-            Ok(Done::Accepted { task, replayed: true }) => self.replayed(payer.account, task).await,
-            Ok(Done::Accepted { task, replayed }) => {
+            Ok(Done::Accepted { task, replayed: true }) if task != own => {
+                self.replayed(payer.account, task).await
+            }
+            // Our own task may be found, too: the answer to its commit was lost.
+            Ok(Done::Accepted { task, .. }) => {
                 tracing::Span::current().record("task", tracing::field::display(task));
                 tracing::debug!(%task, credits = %credits_used, "accepted");
-                Ok(Accepted { task, replayed, state: State::Queued, credits_used, warnings })
+                Ok(Accepted { task, replayed: false, state: State::Queued, credits_used, warnings })
             }
             Ok(_) => Err(SubmitError::Refused(Refusal::Internal)),
             Err(Refusal::KeyReused) => Err(SubmitError::KeyReused),
@@ -124,7 +153,8 @@ impl Video {
     async fn replayed(&self, account: AccountId, id: TaskId) -> Result<Accepted, SubmitError> {
         let view = self.task(account, id).await?.ok_or(SubmitError::Deleted)?;
         let credits_used = view.credits_used();
-        Ok(Accepted { task: id, replayed: true, state: view.state, credits_used, warnings: view.warnings })
+        let warnings = view.terms.warnings.clone();
+        Ok(Accepted { task: id, replayed: true, state: view.state, credits_used, warnings })
     }
 
     /// Prices a request and binds us to it for a while. Nothing is stored.

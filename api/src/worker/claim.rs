@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use entity::job::JobState;
 use entity::{AccountId, TaskId, Timestamp, attempt, job, task, task_request, worker};
+use fail::fail_point;
 use sea_orm::sea_query::Expr;
 use sea_orm::sea_query::{LockBehavior, LockType};
 use sea_orm::{
@@ -211,6 +212,7 @@ async fn claim(context: &Context, provider: &str, most: usize) -> Result<Vec<Own
         .await?;
     let owned = own(context, &tx, jobs, now).await?;
     tx.commit().await?;
+    fail_point!("claim.call");
     let accounts: BTreeSet<AccountId> = owned.iter().map(|owned| owned.job.account_id).collect();
     context.app.news.tell(accounts);
     Ok(owned)

@@ -6,6 +6,7 @@ use entity::attempt::AttemptState;
 use entity::clip::ClipState;
 use entity::job::JobState;
 use entity::{attempt, clip};
+use fail::fail_point;
 use tracing::Instrument;
 
 use super::run::{Leave, Shared};
@@ -136,7 +137,15 @@ impl<'a> Clip<'a> {
                 self.attempt.sends -= 1;
                 return Ok(Err(NotMade::canceled()));
             }
-            match call::submit(self.shared, &self.submission).await {
+            // The machine may have slept while it was written.
+            if !self.shared.context.is_trusted() {
+                self.attempt.sends -= 1;
+                continue;
+            }
+            fail_point!("submit.call");
+            let submitted = call::submit(self.shared, &self.submission).await;
+            fail_point!("submit.reply");
+            match submitted {
                 Ok(id) => return self.accept(id).await,
                 Err(ProviderError::Rejected(failure)) => return Ok(Err(NotMade::rejected(failure))),
                 Err(ProviderError::Unavailable { retry_after_ms }) => {
@@ -169,6 +178,7 @@ impl<'a> Clip<'a> {
             };
             return Ok(Err(NotMade { state: AttemptState::Broken, failure, canceled: false }));
         }
+        fail_point!("submit.recorded");
         self.shared.advance(JobState::Running, 0).await?;
         Ok(Ok(()))
     }
@@ -263,6 +273,7 @@ impl<'a> Clip<'a> {
         self.shared.clip_is_made().await?;
         match store_clip(self.shared, &self.attempt, &remote).await? {
             Ok(row) => {
+                fail_point!("store.kept");
                 self.attempt.outcome = super::store::row_to_json(&row);
                 self.end(AttemptState::Delivered).await?;
                 self.count_cost(Fate::Delivered);
@@ -278,6 +289,7 @@ impl<'a> Clip<'a> {
     }
 
     async fn failed(&mut self, end: NotMade) -> Result<ClipEnd, Leave> {
+        fail_point!("poll.verdict");
         self.shared.clip_is_made().await?;
         if end.canceled {
             self.attempt.error_code = Some(CANCELED.to_owned());

@@ -2,16 +2,17 @@
 //! each provider has left.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use entity::{TaskId, Timestamp};
+use entity::TaskId;
 use tokio_util::sync::CancellationToken;
+
+use crate::clock::Moment;
 
 #[derive(Clone, Debug)]
 pub struct Mine {
     followed: Arc<Mutex<HashMap<TaskId, Followed>>>,
-    last_beat: Arc<AtomicI64>,
+    last_beat: Arc<Mutex<Moment>>,
 }
 
 #[derive(Clone, Debug)]
@@ -33,8 +34,8 @@ pub struct Following {
 }
 
 impl Mine {
-    pub fn new(now: Timestamp) -> Self {
-        Mine { followed: Arc::default(), last_beat: Arc::new(AtomicI64::new(now.micros())) }
+    pub fn new(begun: Moment) -> Self {
+        Mine { followed: Arc::default(), last_beat: Arc::new(Mutex::new(begun)) }
     }
 
     /// Notes that a job is followed, under the fence of its claim: a job that was lost and claimed again has a newer one.
@@ -68,12 +69,12 @@ impl Mine {
         }
     }
 
-    pub fn beaten(&self, at: Timestamp) {
-        self.last_beat.store(at.micros(), Ordering::Relaxed);
+    pub fn beaten(&self, at: Moment) {
+        *self.last_beat.lock().unwrap_or_else(PoisonError::into_inner) = at;
     }
 
-    pub fn last_beat(&self) -> Timestamp {
-        Timestamp::from_micros(self.last_beat.load(Ordering::Relaxed))
+    pub fn last_beat(&self) -> Moment {
+        *self.last_beat.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<TaskId, Followed>> {
@@ -93,10 +94,11 @@ impl Drop for Following {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Clock;
 
     #[test]
     fn who_lost_a_job_takes_nothing_from_who_claimed_it_again() {
-        let mine = Mine::new(Timestamp::from_micros(0));
+        let mine = Mine::new(Clock::system().moment());
         let task = TaskId(uuid::Uuid::nil());
         let lost = mine.follow(task, 1, "kie", 1);
         let again = mine.follow(task, 2, "kie", 1);

@@ -26,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::app::App;
+use crate::clock::Moment;
 use mine::Mine;
 use tally::Tally;
 
@@ -57,10 +58,10 @@ struct Context {
 impl Worker {
     /// Registers a worker and starts its loops.
     pub async fn start(app: App) -> Result<Worker, DbErr> {
-        let now = app.clock.now();
+        let (epoch, begun) = (app.clock.now().micros(), app.clock.moment());
         let me = WorkerId(app.clock.new_id());
         let tally = Tally::new(app.metrics.clone());
-        let context = Context { app, me, epoch: now.micros(), mine: Mine::new(now), tally };
+        let context = Context { app, me, epoch, mine: Mine::new(begun), tally };
         context.register().await?;
         let worker = Worker { context, stop: CancellationToken::new(), tasks: TaskTracker::new() };
         worker.spawn(claim::run);
@@ -118,8 +119,8 @@ impl Context {
         }
     }
 
-    async fn beat_once(&self) -> Result<entity::Timestamp, DbErr> {
-        let begun = self.app.clock.now();
+    async fn beat_once(&self) -> Result<Moment, DbErr> {
+        let begun = self.app.clock.moment();
         let tx = self.app.db.begin().await?;
         let now = self.app.db.now(&tx, &self.app.clock).await?;
         // Inserted again if others took this worker for dead: its jobs are theirs now, but it can claim new ones.
@@ -134,8 +135,8 @@ impl Context {
     /// Whether others may still believe that this worker lives. Checked right before something is sent: a worker that slept
     /// may have lost its jobs without knowing.
     fn is_trusted(&self) -> bool {
-        let age = self.app.clock.now().micros() - self.mine.last_beat().micros();
-        age < i64::from(self.app.config.heartbeat_limit_s) * 500_000
+        let half = Duration::from_secs(u64::from(self.app.config.heartbeat_limit_s)) / 2;
+        self.app.clock.since(self.mine.last_beat()) < half
     }
 }
 

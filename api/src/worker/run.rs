@@ -7,6 +7,7 @@ use std::time::Duration;
 use entity::clip::ClipState;
 use entity::job::JobState;
 use entity::{attempt, clip, job, task, task_request};
+use fail::fail_point;
 use futures_util::future::join_all;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
@@ -131,13 +132,19 @@ impl Shared {
         Ending::Made(rows)
     }
 
-    /// Settles, however long the ledger is away: the work is done and nobody else would end it.
+    /// Settles, however long the ledger is away: the work is done and nobody else would end it. A worker that stops leaves it
+    /// to the next one.
     async fn settle(&self, by: SettledBy, ending: Ending) {
         let mut wait = SETTLE_PAUSE;
-        loop {
+        fail_point!("settle.ask");
+        while !self.stop.is_cancelled() {
             match self.context.app.video.settle(self.task.id, by, ending.clone()).await {
                 Ok(Done::Settled { state, captured, released, fresh }) => {
                     tracing::info!(?state, %captured, %released, fresh, "settled");
+                    return;
+                }
+                Ok(Done::Stale) => {
+                    tracing::info!("the job is no longer this worker's");
                     return;
                 }
                 Ok(done) => {
@@ -176,6 +183,10 @@ impl Shared {
 
     pub async fn advance(&self, state: JobState, progress: i64) -> Result<(), Leave> {
         loop {
+            // With hundreds of jobs, what is not needed any more would hold up the stop.
+            if self.stop.is_cancelled() {
+                return Err(Leave::Stopping);
+            }
             match self.context.advance(self.task.id, self.job.fence, state, progress).await {
                 Ok(()) => return Ok(()),
                 Err(error) => self.after(error).await?,

@@ -32,6 +32,7 @@ fn the_environment_sets_everything() {
         ("REELMETER_ROLE", "api"),
         ("REELMETER_SECRET", "1234567890123456789012345678901234567890123456789012345678e12345"),
         ("REELMETER_TASK_DEADLINE_S", "120"),
+        ("REELMETER_DRAIN_S", "30"),
         ("REELMETER_PUBLIC_URL", "https://api.example.com/"),
         ("REELMETER_PROVIDER_ARK_KEY", "0123"),
         ("REELMETER_REDIS_URL", ""),
@@ -43,6 +44,7 @@ fn the_environment_sets_everything() {
     assert_eq!(config.log, "info,reelmeter=debug");
     assert_eq!((config.log_format, config.role, config.task_deadline_s), (LogFormat::Json, Role::Api, 120));
     assert!(config.secret.unwrap().expose_secret().ends_with("e12345"));
+    assert_eq!(config.drain_s, Some(30));
     assert_eq!(config.public_url.unwrap().as_str(), "https://api.example.com/");
     assert_eq!(config.providers["provider_ark_key"].expose_secret(), "0123");
     assert!(config.redis_url.is_none());
@@ -58,6 +60,7 @@ fn what_is_wrong_is_said_in_a_sentence_that_names_the_setting() {
         ("REELMETER_ROLE", "both", "REELMETER_ROLE is wrong: "),
         ("REELMETER_MAX_BODY_BYTES", "1 MB", "REELMETER_MAX_BODY_BYTES is wrong: a whole number is expected"),
         ("REELMETER_TASK_DEADLINE_S", "5", "REELMETER_TASK_DEADLINE_S must be from 60 to 86400"),
+        ("REELMETER_DRAIN_S", "301", "REELMETER_DRAIN_S must be from 0 to 300"),
         ("REELMETER_ROLE", "worker", "REELMETER_ROLE must be all on SQLite"),
         ("REELMETER_DATABASE_URL", "mysql://x", "REELMETER_DATABASE_URL must be sqlite:PATH or postgres://"),
         ("REELMETER_DATABASE_URL", "postgres://x", "REELMETER_SECRET is required on PostgreSQL"),

@@ -1,6 +1,4 @@
 //! The caller by their key: who stands behind it, where it may be used from and how often.
-//!
-//! The row is read on every request, so that a revocation counts at once in every process.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -10,7 +8,7 @@ use poem::Request;
 use super::{Again, app};
 use crate::app::App;
 use crate::customer::caller::Identity;
-use crate::customer::key::{self, KeyCaller};
+use crate::customer::key_caller::KeyCaller;
 use crate::db;
 use crate::http::error::ApiError;
 use crate::http::limit::{Report, requests_a_minute};
@@ -25,7 +23,7 @@ const FAILURES: Policy =
 pub async fn identify(request: &Request, secret: &str) -> Result<Identity, ApiError> {
     let app = app(request)?;
     let now = app.clock.now();
-    let caller = key::authenticate(app.db.read(), secret, now).await;
+    let caller = app.key_callers.find(secret).await;
     let caller = caller.map_err(|error| ApiError::database(db::fault(&error), error))?;
     let Some(caller) = caller else { return Err(failed(app, request).await) };
     from_an_allowed_address(request, &caller)?;
@@ -33,7 +31,7 @@ pub async fn identify(request: &Request, secret: &str) -> Result<Identity, ApiEr
         within_rate(app, request, &caller).await?;
         app.key_uses.note(&caller, now);
     }
-    Ok(caller.identity)
+    Ok(caller.identity.clone())
 }
 
 /// A key that is no good: after too many of them, who tries is told to wait.

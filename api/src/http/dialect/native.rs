@@ -11,6 +11,7 @@ mod generate;
 mod link;
 mod model_view;
 mod models;
+mod rendering;
 mod task;
 mod tasks;
 mod usage;

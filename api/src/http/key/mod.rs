@@ -21,7 +21,7 @@ use super::auth::{Caller, KeysManage};
 use super::error::ApiError;
 use crate::app::App;
 use crate::customer::keyring::{self, Manager};
-use crate::ledger::key_usage::{Usage, oldest_day, usage_of};
+use crate::ledger::key_usage::{Usage, first_day, usage_of};
 use crate::ledger::read;
 
 /// All operations on keys. Those of one path are in one type: the description shows a path once.
@@ -71,6 +71,6 @@ async fn view(app: &App, key: api_key::Model) -> Result<KeyView, ApiError> {
 }
 
 async fn usage(app: &App, keys: BTreeSet<KeyId>, now: Timestamp) -> Result<Usage, ApiError> {
-    let usage = usage_of(app.db.read(), &keys, oldest_day(now)).await;
+    let usage = usage_of(app.db.read(), &keys, first_day(now)).await;
     usage.map_err(|error| ApiError::database(crate::db::fault(&error), error))
 }

@@ -1,5 +1,7 @@
 //! Waiting for a task before it is answered.
 
+use std::sync::Arc;
+
 use entity::{AccountId, TaskId};
 use tokio::time::{Instant, sleep_until};
 
@@ -34,7 +36,7 @@ impl Waiter {
         account: AccountId,
         id: TaskId,
         is_done: impl Fn(&TaskView) -> bool + Send,
-    ) -> Result<TaskView, ApiError> {
+    ) -> Result<Arc<TaskView>, ApiError> {
         let end = Instant::now() + self.wait.duration();
         let mut is_over = false;
         loop {
@@ -52,6 +54,6 @@ impl Waiter {
 }
 
 /// A task of this account.
-pub async fn find(app: &App, account: AccountId, id: TaskId) -> Result<TaskView, ApiError> {
+pub async fn find(app: &App, account: AccountId, id: TaskId) -> Result<Arc<TaskView>, ApiError> {
     app.video.task(account, id).await?.ok_or(ApiError::TaskNotFound)
 }

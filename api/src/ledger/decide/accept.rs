@@ -154,7 +154,8 @@ fn enqueue(book: &mut Book, accept: &Accept, now: Timestamp) -> Result<(), Refus
         account_id: task.account_id,
         mode: task.mode,
         created_at: now,
-        run_at: shifted(accept.job.run_at),
+        // At once is not later for whoever wrote this by an earlier clock.
+        run_at: accept.job.run_at.min(now),
         deadline_at: shifted(accept.job.deadline_at),
         ..accept.job.clone()
     };

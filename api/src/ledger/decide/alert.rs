@@ -33,8 +33,7 @@ pub fn set(book: &mut Book, command: &SetAlert) -> Result<Done, Refusal> {
 pub fn watch(book: &mut Book, id: AccountId, context: &Context) -> Result<(), Refusal> {
     let account = book.account(id)?;
     let Some(thresholds) = thresholds(account) else { return Ok(()) };
-    let grants = book.grants.values().filter(|grant| grant.account_id == id);
-    let available = spendable(account, grants, context.now);
+    let available = spendable(account, book.grants.of(id), context.now);
     let previous = account.alert_state;
     let state = next(previous, available, thresholds);
     if state == previous {

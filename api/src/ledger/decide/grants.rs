@@ -176,7 +176,7 @@ pub fn give_back(
 /// Adds a grant to the book, all of it spendable.
 pub fn open(book: &mut Book, grant: grant::Model) {
     book.writes.new_grants.insert(grant.id);
-    book.grants.insert(grant.id, grant);
+    book.grants.insert(grant);
 }
 
 /// Any credit to an account in debt repays the debt first.

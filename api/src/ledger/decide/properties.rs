@@ -4,47 +4,64 @@
 //! changed, and at once it is decided again, which must change nothing more.
 
 pub mod alerts;
+mod ask;
 pub mod audit;
 mod cases;
 mod effects;
 pub mod rows;
-mod script;
+pub mod script;
 
-use entity::attempt::AttemptState;
-use entity::grant::GrantClass;
-use entity::{AccountId, Credits, GrantId, KeyId, TaskId, Timestamp};
+use entity::{AccountId, TaskId, Timestamp, attempt};
 use proptest::prelude::*;
-use proptest::sample::Index;
 use uuid::Uuid;
 
 use self::alerts::Told;
 use self::audit::{Journal, assert_balanced, assert_same, assert_written, reloaded};
 use self::rows::credits;
-use self::script::{How, Step, Who, script};
+use self::script::{Step, script};
 use super::{Context, decide};
-use crate::ledger::book::Book;
+use crate::ledger::book::{Book, Writes};
 use crate::ledger::chain::Chain;
-use crate::ledger::{
-    Adjust, Cancel, Command, Done, Grant, Outcome, Refund, Refusal, SetAlert, Settle, SettledBy, Thresholds,
-};
+use crate::ledger::{Command, Done, Refusal};
 
-struct World {
-    book: Book,
+/// What a line of a script comes to in a world.
+#[derive(Clone, Debug)]
+pub enum Act {
+    Wait(i64),
+    /// A claim: a new fence, and one more attempt.
+    Attempt(attempt::Model),
+    Ask(Command),
+    /// What was asked before and done comes again.
+    Repeat(Command, Done),
+}
+
+/// The pure core, and all that scripts have made of it.
+pub struct World {
+    pub book: Book,
+    /// Everything that was written so far.
+    pub written: Writes,
+    pub now: Timestamp,
     journal: Journal,
     told: Told,
     chain: Chain,
-    now: Timestamp,
     /// In the order of their acceptance.
     tasks: Vec<TaskId>,
     done: Vec<(Command, Done)>,
+    /// Ids of accounts and keys are counted from here.
+    base: u128,
     last_id: u128,
 }
 
 impl World {
     fn new() -> Self {
+        World::with_ids_from(0)
+    }
+
+    /// Two accounts with keys. Worlds whose ids begin far enough from one another have nothing in common.
+    pub fn with_ids_from(base: u128) -> Self {
         let mut book = Book::default();
         for n in 1..=2 {
-            let account = rows::account(n);
+            let account = rows::account(base + n);
             book.accounts.insert(account.id, account);
         }
         let limits = [
@@ -53,141 +70,62 @@ impl World {
             (2, [None, None, Some(2_500), None], Some(2)),
         ];
         for (n, (account, caps, max_tasks)) in (1..).zip(limits) {
-            let key = rows::key(n, AccountId(Uuid::from_u128(account)), caps, max_tasks);
+            let key = rows::key(base + n, AccountId(Uuid::from_u128(base + account)), caps, max_tasks);
             book.keys.insert(key.id, key);
         }
         World {
             book,
+            written: Writes::default(),
+            now: rows::START,
             journal: Journal::default(),
             told: Told::default(),
             chain: rows::chain(),
-            now: rows::START,
             tasks: Vec::new(),
             done: Vec::new(),
-            last_id: 1_000,
+            base,
+            last_id: base + 1_000,
         }
     }
 
-    fn run(&mut self, step: &Step) {
-        match *step {
-            Step::Wait { hours } => self.now = self.now.plus_seconds(hours * 3_600),
-            Step::Attempt { task, state } => self.attempt(task, state),
-            Step::Repeat { command } => self.repeat(command),
-            _ => {
-                let Some(command) = self.command(step) else { return };
-                let answer = self.send(&command);
-                if let Ok(done) = answer {
-                    self.done.push((command, done));
-                }
-            }
-        }
-    }
-
-    fn new_id(&mut self) -> Uuid {
-        self.last_id += 1_000;
-        Uuid::from_u128(self.last_id)
-    }
-
-    fn task(&self, index: Index) -> Option<TaskId> {
-        (!self.tasks.is_empty()).then(|| self.tasks[index.index(self.tasks.len())])
-    }
-
-    /// What a step asks of the vault; nothing when it is about a task and there is none.
-    fn command(&mut self, step: &Step) -> Option<Command> {
-        let id = self.new_id();
-        let account = |n: u128| AccountId(Uuid::from_u128(n));
-        let reference = id.to_string();
+    /// What a step comes to; nothing when it is about something that there is none of.
+    pub fn act(&mut self, step: &Step) -> Option<Act> {
         Some(match *step {
-            Step::Grant { account: n, class, amount, priority, hours } => Command::Grant(Grant {
-                id: GrantId(id),
-                account: account(n),
-                class,
-                amount: credits(amount),
-                priority,
-                expires_at: hours.map(|hours| self.now.plus_seconds(hours * 3_600)),
-                cost_basis: if class == GrantClass::Paid { 10_000 + amount } else { 0 },
-                reference,
-            }),
-            Step::Adjust { account: n, amount } => Command::Adjust(Adjust {
-                id,
-                account: account(n),
-                amount: credits(amount),
-                reason: String::new(),
-                actor: String::new(),
-                reference,
-            }),
-            Step::Accept { account: n, key, amount } => {
-                let key = key.map(|n| KeyId(Uuid::from_u128(n)));
-                Command::Accept(Box::new(rows::accept(id.as_u128(), account(n), key, amount, self.now)))
+            Step::Wait { hours } => Act::Wait(hours * 3_600),
+            Step::Attempt { task, state } => Act::Attempt(self.attempt(task, state)?),
+            Step::Repeat { command } => {
+                let (command, done) = self.earlier(command)?;
+                Act::Repeat(command, done)
             }
-            Step::Settle { task, who, how } => {
-                Command::Settle(Box::new(self.settle(self.task(task)?, who, how)))
-            }
-            Step::Cancel { task } => {
-                let task = self.task(task)?;
-                Command::Cancel(Cancel {
-                    account: self.book.holds[&task].account_id,
-                    task,
-                    callback_url: None,
-                })
-            }
-            Step::Refund { task, percent } => {
-                let hold = &self.book.holds[&self.task(task)?];
-                let amount = credits(part(hold.captured, percent));
-                Command::Refund(Refund { account: hold.account_id, task: hold.task_id, amount, reference })
-            }
-            Step::Expire { account: n } => Command::Expire(account(n)),
-            Step::Alert { account: n, low, more } => {
-                let thresholds = low.and_then(|low| Thresholds::new(credits(low), credits(low + more)));
-                Command::Alert(SetAlert { account: account(n), thresholds })
-            }
-            Step::Attempt { .. } | Step::Wait { .. } | Step::Repeat { .. } => return None,
+            _ => Act::Ask(self.command(step)?),
         })
     }
 
-    fn settle(&self, task: TaskId, who: Who, how: How) -> Settle {
-        let hold = &self.book.holds[&task];
-        let fence = self.book.jobs.get(&task).map_or(0, |job| job.fence);
-        let newest =
-            self.book.attempts.get(&task).and_then(|attempts| attempts.last()).map(|attempt| attempt.n);
-        let by = match who {
-            Who::Owner => SettledBy::Worker { fence, attempt: newest },
-            Who::Unaware => {
-                SettledBy::Worker { fence, attempt: newest.and_then(|n| (n > 1).then_some(n - 1)) }
+    /// Does it, and says what the vault answered if it was asked.
+    pub fn perform(&mut self, act: &Act) -> Option<Result<Done, Refusal>> {
+        match act {
+            Act::Wait(seconds) => self.now = self.now.plus_seconds(*seconds),
+            Act::Attempt(attempt) => self.claim(attempt),
+            Act::Ask(command) => {
+                let answer = self.send(command);
+                self.done.extend(answer.clone().ok().map(|done| (command.clone(), done)));
+                return Some(answer);
             }
-            Who::TakenOver => SettledBy::Worker { fence: fence - 1, attempt: newest },
-            Who::Operator => SettledBy::Operator,
-        };
-        let capture = |percent| credits(part(hold.amount, percent));
-        let outcome = match how {
-            How::Delivered(percent) => {
-                Outcome::Delivered { capture: capture(percent), clips: vec![rows::clip(task)] }
-            }
-            How::Failed => Outcome::Failed { code: String::new(), message: String::new(), clips: Vec::new() },
-            How::Canceled => Outcome::Canceled,
-            How::Expired => Outcome::Expired,
-        };
-        Settle { account: hold.account_id, task, by, outcome, callback_url: None }
-    }
-
-    /// What a claim writes: a new fence and one more attempt.
-    fn attempt(&mut self, index: Index, state: AttemptState) {
-        let Some(task) = self.task(index) else { return };
-        let Some(job) = self.book.jobs.get_mut(&task) else { return };
-        job.fence += 1;
-        let attempts = self.book.attempts.entry(task).or_default();
-        let n = attempts.last().map_or(1, |last| last.n + 1);
-        attempts.push(rows::attempt(task, n, state, self.now));
-    }
-
-    fn repeat(&mut self, index: Index) {
-        if self.done.is_empty() {
-            return;
+            Act::Repeat(command, done) => return Some(self.repeat(command, done)),
         }
-        let (command, done) = self.done[index.index(self.done.len())].clone();
+        None
+    }
+
+    /// What a claim writes.
+    fn claim(&mut self, attempt: &attempt::Model) {
+        self.book.jobs.get_mut(&attempt.task_id).expect("a live task").fence += 1;
+        self.book.attempts.entry(attempt.task_id).or_default().push(attempt.clone());
+    }
+
+    fn repeat(&mut self, command: &Command, done: &Done) -> Result<Done, Refusal> {
         let final_word = matches!(done, Done::Accepted { .. } | Done::Booked { .. } | Done::Settled { .. });
-        let answer = self.send(&command);
-        assert!(!final_word || answer == Ok(again(&done)), "{command:?} was {done:?}, then {answer:?}");
+        let answer = self.send(command);
+        assert!(!final_word || answer == Ok(again(done)), "{command:?} was {done:?}, then {answer:?}");
+        answer
     }
 
     /// Decides a command and checks everything that is true of every command.
@@ -211,8 +149,17 @@ impl World {
         effects::assert_lawful(&expired, &book, command, &answer, self.now);
         self.book = reloaded(&book);
         self.tasks.extend(book.writes.new_tasks.iter());
+        self.keep(book.writes);
         self.assert_repeats(command, &answer);
         answer
+    }
+
+    fn keep(&mut self, writes: Writes) {
+        let Writes { transfers, events, clips, adjustments, .. } = writes;
+        self.written.transfers.extend(transfers);
+        self.written.events.extend(events);
+        self.written.clips.extend(clips);
+        self.written.adjustments.extend(adjustments);
     }
 
     /// The same command once more, at the same instant: the same answer, and nothing is written.
@@ -223,12 +170,6 @@ impl World {
         assert_eq!(repeated, answer.clone().map(|done| again(&done)), "{command:?}");
         assert_same(&book, &self.book);
     }
-}
-
-/// Percent of an amount, away from zero: 101 % of the smallest is more than all of it.
-fn part(amount: Credits, percent: i64) -> i64 {
-    let exact = amount.thousandths() * percent;
-    exact / 100 + (exact % 100).signum()
 }
 
 /// Whether an answer says that the book is as it was, but for what expired.
@@ -263,7 +204,9 @@ proptest! {
     fn the_book_balances_after_every_command_of_any_script(script in script()) {
         let mut world = World::new();
         for step in &script {
-            world.run(step);
+            if let Some(act) = world.act(step) {
+                world.perform(&act);
+            }
         }
     }
 }

@@ -160,9 +160,9 @@ pub async fn ready_clip(
     if !view.state.is_terminal() {
         return Err(ApiError::NotReady);
     }
-    let TaskView { task, clips, .. } = view;
+    let TaskView { task, clips, .. } = &*view;
     let delivered = |clip: &clip::Model| clip.idx == i64::from(index) && clip.state == ClipState::Delivered;
-    let clip = clips.into_iter().find(delivered).ok_or(ApiError::NoClip)?;
+    let clip = clips.iter().find(|clip| delivered(clip)).cloned().ok_or(ApiError::NoClip)?;
     let bytes = clip.bytes.and_then(|bytes| u64::try_from(bytes).ok());
     let (Some(storage_key), Some(bytes), Some(sha256)) = (clip.storage_key, bytes, clip.sha256) else {
         return Err(ApiError::internal(anyhow::anyhow!(

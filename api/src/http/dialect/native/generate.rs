@@ -10,6 +10,7 @@ use poem_openapi::types::Any;
 use poem_openapi::{Object, OpenApi};
 
 use super::fold::{Folded, GenerateBody, Misread, fold};
+use super::rendering::links_end_at;
 use super::view::{TaskBody, status_number, task_body};
 use crate::app::App;
 use crate::http::Tag;
@@ -203,7 +204,12 @@ fn everything(app: &App, caller: &Caller<VideosWrite>, misread: Misread) -> ApiE
 
 /// The accepted task after the wait that was asked for, and what was applied. What goes wrong with a wait must not look as
 /// if the task had: it is as if nobody had asked for it.
-async fn wait_for(app: &App, account: AccountId, task: TaskId, prefer: Prefer) -> Option<(TaskView, String)> {
+async fn wait_for(
+    app: &App,
+    account: AccountId,
+    task: TaskId,
+    prefer: Prefer,
+) -> Option<(Arc<TaskView>, String)> {
     let waiter = Waiter::new(app, account, prefer.wait?)?;
     let applied = waiter.applied();
     match waiter.task(app, account, task, |view| view.state.is_terminal()).await {
@@ -219,18 +225,18 @@ fn submitted(
     app: &App,
     accepted: Accepted,
     mut warnings: Vec<String>,
-    waited: Option<(TaskView, String)>,
+    waited: Option<(Arc<TaskView>, String)>,
 ) -> Response<Json<Submitted>> {
     warnings.extend(accepted.warnings);
     let (view, applied) = waited.unzip();
     let state = view.as_ref().map_or(accepted.state, |view| view.state);
-    let credits_used = view.as_ref().map_or(accepted.credits_used, TaskView::credits_used);
+    let credits_used = view.as_ref().map_or(accepted.credits_used, |view| view.credits_used());
     let answer = Submitted {
         task_id: accepted.task.to_string(),
         status: status_number(state),
         credits_used: Shown(credits_used),
         warnings: Some(warnings).filter(|warnings| !warnings.is_empty()),
-        task: view.map(|view| Box::new(task_body(app, view, app.clock.now()))),
+        task: view.map(|view| Box::new(task_body(app, &view, links_end_at(app.clock.now())))),
     };
     let mut response = Response::new(Json(answer))
         .header("Location", format!("/api/ai/tasks/{}", accepted.task))

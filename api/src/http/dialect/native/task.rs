@@ -7,6 +7,7 @@ use poem_openapi::param::Path;
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, Object, OpenApi};
 
+use super::rendering::{Rendering, Renderings, links_end_at};
 use super::task_id;
 use super::view::{TaskBody, task_body, task_etag};
 use crate::app::App;
@@ -16,6 +17,7 @@ use crate::http::error::ApiError;
 use crate::http::etag::IfNoneMatch;
 use crate::http::live::wait::find;
 use crate::http::live::{Prefer, Waiter};
+use crate::http::rendered::Rendered;
 use crate::video::read::TaskView;
 use crate::video::state::State;
 
@@ -24,14 +26,17 @@ const POLL_SECONDS: u32 = 2;
 /// A task may be kept by its owner's own cache, which asks each time whether it changed.
 const CACHE: &str = "private, no-cache";
 
-pub struct Task;
+#[derive(Debug, Default)]
+pub struct Task {
+    renderings: Renderings,
+}
 
 #[derive(ApiResponse)]
 enum TaskAnswer {
     /// The task as it is now.
     #[oai(status = 200)]
     Task(
-        Json<Box<TaskBody>>,
+        Rendered<TaskBody>,
         /// Names this state of the task.
         #[oai(header = "ETag")]
         String,
@@ -146,7 +151,7 @@ impl Task {
             Some(waiter) => waiter.task(&app, account, id, has_news).await?,
             None => find(&app, account, id).await?,
         };
-        Ok(answer(&app, view, &seen, applied))
+        Ok(answer(&self.renderings.of(&app, &view), view.state, &seen, applied))
     }
 
     /// Cancel a task
@@ -177,7 +182,7 @@ impl Task {
             Some(waiter) => waiter.task(&app, account, id, |view| view.state.is_terminal()).await?,
             None => find(&app, account, id).await?,
         };
-        Ok(if view.state.is_terminal() { ended(&app, view, applied) } else { requested(&view, applied) })
+        Ok(if view.state.is_terminal() { ended(&app, &view, applied) } else { requested(&view, applied) })
     }
 
     /// Delete a task
@@ -204,19 +209,19 @@ impl Task {
     }
 }
 
-fn answer(app: &App, view: TaskView, seen: &IfNoneMatch, applied: Option<String>) -> TaskAnswer {
-    let (etag, cache) = (task_etag(&view), CACHE.to_owned());
-    let retry_after = (!view.state.is_terminal()).then_some(POLL_SECONDS);
-    if seen.has(&etag) {
+fn answer(rendering: &Rendering, state: State, seen: &IfNoneMatch, applied: Option<String>) -> TaskAnswer {
+    let Rendering { etag, body, .. } = rendering;
+    let cache = CACHE.to_owned();
+    let retry_after = (!state.is_terminal()).then_some(POLL_SECONDS);
+    if seen.has(etag) {
         return TaskAnswer::Unchanged(etag.header(), cache, retry_after, applied);
     }
-    let body = Json(Box::new(task_body(app, view, app.clock.now())));
-    TaskAnswer::Task(body, etag.header(), cache, retry_after, applied)
+    TaskAnswer::Task(body.clone(), etag.header(), cache, retry_after, applied)
 }
 
-fn ended(app: &App, view: TaskView, applied: Option<String>) -> CancelAnswer {
+fn ended(app: &App, view: &TaskView, applied: Option<String>) -> CancelAnswer {
     let canceled = view.state == State::Canceled;
-    let task = task_body(app, view, app.clock.now());
+    let task = task_body(app, view, links_end_at(app.clock.now()));
     CancelAnswer::Ended(Json(Box::new(EndedTask { canceled, task })), applied)
 }
 

@@ -12,6 +12,7 @@ use poem_openapi::{Object, OpenApi};
 use uuid::Uuid;
 
 use super::key_id;
+use super::rendering::links_end_at;
 use super::view::{TaskBody, status_number, task_body};
 use crate::app::App;
 use crate::http::Tag;
@@ -108,8 +109,8 @@ impl Tasks {
         let after =
             cursor.0.as_deref().map(|cursor| read_cursor(CURSOR_KIND, cursor, read_place)).transpose()?;
         let page = app.video.tasks(caller.account, &filter, after, limit.0.0 as usize).await?;
-        let now = app.clock.now();
-        let data = page.tasks.into_iter().map(|view| task_body(&app, view, now)).collect();
+        let links_end_at = links_end_at(app.clock.now());
+        let data = page.tasks.into_iter().map(|view| task_body(&app, &view, links_end_at)).collect();
         let next_cursor = page.next.map(|place| write_cursor(CURSOR_KIND, &write_place(place)));
         let link = next_cursor.as_deref().map(|cursor| next_link(request, cursor));
         let response = Response::new(Json(TaskPage { data, next_cursor }));

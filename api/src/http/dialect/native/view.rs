@@ -10,11 +10,11 @@ use poem_openapi::Object;
 use serde_json::{Value, json};
 
 use super::generate::PriceExplanation;
-use super::link::{LINK_SECONDS, clip_url};
+use super::link::clip_url;
 use crate::app::App;
 use crate::http::etag::Etag;
 use crate::http::value::{Amount, Moment, Shown};
-use crate::video::read::TaskView;
+use crate::video::read::{TaskView, Terms};
 use crate::video::state::State;
 
 /// Everything there is to say about a task.
@@ -173,39 +173,27 @@ pub fn task_etag(view: &TaskView) -> Etag {
     ]))
 }
 
-/// Words a task for its owner; links in it work from `now` on.
-pub fn task_body(app: &App, view: TaskView, now: Timestamp) -> TaskBody {
-    let expires_at = now.plus_seconds(LINK_SECONDS);
-    let updated_at = Shown(updated_at(&view));
-    let (credits_used, came_back) = (Shown(view.credits_used()), view.is_refunded());
-    let TaskView {
-        state,
-        progress,
-        cancel_requested,
-        task,
-        hold,
-        explanation,
-        request,
-        effective,
-        warnings,
-        ..
-    } = view;
+/// Words a task for its owner.
+pub fn task_body(app: &App, view: &TaskView, links_end_at: Timestamp) -> TaskBody {
+    let came_back = view.is_refunded();
+    let TaskView { state, task, terms, .. } = view;
+    let Terms { explanation, request, effective, warnings } = &**terms;
     let url = |clip: &clip::Model| {
         let index = u32::try_from(clip.idx).ok()?;
-        (clip.state == ClipState::Delivered).then(|| clip_url(app, task.id, index, expires_at))
+        (clip.state == ClipState::Delivered).then(|| clip_url(app, task.id, index, links_end_at))
     };
     let clips: Vec<Clip> = view.clips.iter().map(|clip| clip_body(clip, url(clip))).collect();
     TaskBody {
         task_id: task.id.to_string(),
         id: task.id.to_string(),
         kind: "video".into(),
-        status: status_number(state),
+        status: status_number(*state),
         state: state.as_str().into(),
-        progress,
-        cancel_requested,
-        model: task.model,
+        progress: view.progress,
+        cancel_requested: view.cancel_requested,
+        model: task.model.clone(),
         input_mode: effective.mode.to_string(),
-        prompt: request.prompt,
+        prompt: request.prompt.clone(),
         duration: effective.duration_s,
         resolution: effective.resolution.to_string(),
         aspect_ratio: effective.aspect_ratio.to_string(),
@@ -214,18 +202,18 @@ pub fn task_body(app: &App, view: TaskView, now: Timestamp) -> TaskBody {
         output_image_urls: Vec::new(),
         video_url: clips.first().and_then(|clip| clip.url.clone()),
         clips,
-        error_code: task.error_code,
-        error_message: task.error_message,
-        credits_used,
+        error_code: task.error_code.clone(),
+        error_message: task.error_message.clone(),
+        credits_used: Shown(view.credits_used()),
         credits_refunded: came_back,
         credit_refunded: came_back,
-        charges: charges(&hold, explanation.into()),
+        charges: charges(&view.hold, explanation.clone().into()),
         attempts: view.attempts.iter().map(attempt_body).collect(),
-        warnings,
-        external_task_id: request.external_task_id,
-        metadata: request.metadata,
+        warnings: warnings.clone(),
+        external_task_id: request.external_task_id.clone(),
+        metadata: request.metadata.clone(),
         created_at: Shown(task.created_at),
-        updated_at,
+        updated_at: Shown(updated_at(view)),
         completed_at: task.terminal_at.map(Shown),
     }
 }

@@ -4,7 +4,7 @@ use entity::attempt::AttemptState;
 use entity::grant::GrantClass;
 use entity::job::JobState;
 use entity::task::TaskState;
-use entity::{AccountId, GrantId, KeyId, TaskId, Timestamp, WorkerId, attempt};
+use entity::{AccountId, GrantId, KeyId, TaskId, Timestamp, attempt};
 use uuid::Uuid;
 
 use super::super::properties::alerts::Told;
@@ -13,6 +13,8 @@ use super::super::properties::audit::{
 };
 use super::super::properties::rows::{self, credits};
 use super::super::{Context, decide};
+use super::event::Event;
+use super::worker::Worker;
 use crate::ledger::book::Book;
 use crate::ledger::chain::Chain;
 use crate::ledger::{
@@ -34,56 +36,13 @@ const ALERT_RECOVER: i64 = 1_500;
 const HOURS_OF_PROMOTION: i64 = 12;
 const HOURS_THAT_PASS: i64 = 13;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Event {
-    Accept,
-    /// The owner, or whoever claims the job now, sends it and has an upstream id; while it reconciles: it resubmits once,
-    /// later it finds what it looked for.
-    SubmitOk,
-    SubmitAmbiguous,
-    /// Upstream delivered; the owner stores the clip and settles.
-    Callback,
-    /// Upstream says that the newest living attempt failed, or was canceled if that was asked for.
-    PollFail,
-    Cancel,
-    Deadline,
-    /// The owner crashed or lost its lease; if nobody owned the job, somebody claimed it and crashed before the call.
-    TakenOver,
-    /// The one that was taken over wakes up and settles.
-    LateSuccess,
-    LateFailure,
-    /// Hours pass, and what is over expires.
-    GrantExpiry,
-}
-
-pub const EVENTS: [Event; 11] = [
-    Event::Accept,
-    Event::SubmitOk,
-    Event::SubmitAmbiguous,
-    Event::Callback,
-    Event::PollFail,
-    Event::Cancel,
-    Event::Deadline,
-    Event::TakenOver,
-    Event::LateSuccess,
-    Event::LateFailure,
-    Event::GrantExpiry,
-];
-
-/// What a worker believes: that the job is its own under this fence, and which attempt is the newest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Worker {
-    fence: i64,
-    attempt: Option<i64>,
-}
-
 pub struct State {
     pub book: Book,
     journal: Journal,
     told: Told,
     now: Timestamp,
-    owner: Option<Worker>,
-    taken_over: Option<Worker>,
+    pub owner: Option<Worker>,
+    pub late: Option<Worker>,
     pub settlements: u32,
 }
 
@@ -95,9 +54,9 @@ impl State {
         let account = rows::account(1);
         book.accounts.insert(account.id, account);
         book.keys.insert(KEY, rows::key(2, ACCOUNT, [None; 4], Some(1)));
-        let (owner, taken_over) = (None, None);
+        let (owner, late) = (None, None);
         let (journal, told) = (Journal::default(), Told::default());
-        let mut state = State { book, journal, told, now: rows::START, owner, taken_over, settlements: 0 };
+        let mut state = State { book, journal, told, now: rows::START, owner, late, settlements: 0 };
         let promotion = rows::START.plus_seconds(HOURS_OF_PROMOTION * 3_600);
         state.grant(chain, 1, GrantClass::Promotional, PROMOTION, Some(promotion));
         state.grant(chain, 2, GrantClass::Paid, HELD, None);
@@ -130,17 +89,35 @@ impl State {
         let account = &self.book.accounts[&ACCOUNT];
         let balances =
             (account.credited, account.debited, account.held, account.last_at, account.alert_state);
-        let work = (self.book.jobs.get(&TASK), self.attempts(), self.owner, self.taken_over, self.now);
+        let work = (self.book.jobs.get(&TASK), self.attempts(), self.owner, self.late, self.now);
         let money = (self.book.holds.get(&TASK), self.book.allocations.get(&TASK), &self.book.grants);
         format!("{balances:?} {work:?} {money:?} {:?} {}", self.book.tasks.get(&TASK), self.settlements)
     }
 
-    fn attempts(&self) -> &[attempt::Model] {
+    pub fn attempts(&self) -> &[attempt::Model] {
         self.book.attempts.get(&TASK).map(Vec::as_slice).unwrap_or_default()
     }
 
     pub fn living(&self) -> usize {
         self.attempts().iter().filter(|attempt| is_alive(attempt)).count()
+    }
+
+    /// How many attempts can be asked about.
+    pub fn accepted(&self) -> usize {
+        self.attempts().iter().filter(|attempt| is_accepted(attempt)).count()
+    }
+
+    /// Whether the one that lost its lease still has the job's newest fence.
+    pub fn hears_the_late_one(&self) -> bool {
+        let fence = self.book.jobs.get(&TASK).map(|job| job.fence);
+        self.late.is_some_and(|late| Some(late.fence) == fence)
+    }
+
+    /// The same, and what it knows of has not ended.
+    pub fn late_one_lives(&self) -> bool {
+        let known = self.late.and_then(|late| late.attempt);
+        let lives = |attempt: &attempt::Model| is_alive(attempt) && Some(attempt.n) == known;
+        self.hears_the_late_one() && self.attempts().iter().any(lives)
     }
 
     pub fn end(&self) -> Option<TaskState> {
@@ -167,7 +144,7 @@ impl State {
         answer
     }
 
-    fn settle(&mut self, chain: &Chain, by: SettledBy, outcome: Outcome) -> Answer {
+    pub fn settle(&mut self, chain: &Chain, by: SettledBy, outcome: Outcome) -> Answer {
         let settle = Settle { account: ACCOUNT, task: TASK, by, outcome, callback_url: None };
         Some(self.send(chain, &Command::Settle(Box::new(settle))))
     }
@@ -180,20 +157,19 @@ impl State {
             }
             Event::SubmitOk => self.submit(AttemptState::Accepted, JobState::Running),
             Event::SubmitAmbiguous => self.submit(AttemptState::Unknown, JobState::Reconciling),
-            Event::Callback => return self.deliver(chain),
-            Event::PollFail => return self.fail(chain),
+            Event::Callback => return self.deliver(chain, is_alive),
+            Event::PollSuccess => return self.deliver(chain, is_accepted),
+            Event::PollFailure => return self.fail(chain),
             Event::Cancel => {
                 let cancel = Cancel { account: ACCOUNT, task: TASK, callback_url: None };
                 return Some(self.send(chain, &Command::Cancel(cancel)));
             }
             Event::Deadline => return self.settle(chain, SettledBy::Operator, Outcome::Expired),
-            Event::TakenOver => self.take_over(),
-            Event::LateSuccess => {
-                return self.taken_over.and_then(|late| self.settle(chain, late.word(), delivered()));
-            }
-            Event::LateFailure => {
-                return self.taken_over.and_then(|late| self.settle(chain, late.word(), failed()));
-            }
+            Event::Crash => drop(self.lose_owner()),
+            // A worker whose task has ended is late as well, only that nobody takes its place.
+            Event::LeaseLost => self.late = self.lose_owner().or(self.late),
+            Event::LateSuccess => return self.speak_late(chain, AttemptState::Delivered, delivered()),
+            Event::LateFailure => return self.speak_late(chain, AttemptState::Failed, failed()),
             Event::GrantExpiry => {
                 self.now = self.now.plus_seconds(HOURS_THAT_PASS * 3_600);
                 return Some(self.send(chain, &Command::Expire(ACCOUNT)));
@@ -201,100 +177,16 @@ impl State {
         }
         None
     }
-
-    /// A claim, when nobody owns the job: a new fence.
-    fn claim(&mut self) -> bool {
-        let Some(job) = self.book.jobs.get_mut(&TASK).filter(|job| job.owner.is_none()) else { return false };
-        job.fence += 1;
-        job.owner = Some(WorkerId(Uuid::from_u128(1)));
-        job.state = JobState::Submitting;
-        self.owner = Some(Worker { fence: job.fence, attempt: None });
-        true
-    }
-
-    /// The job, if the owner's fence still opens it.
-    fn own(&mut self) -> Option<&mut entity::job::Model> {
-        let fence = self.owner?.fence;
-        self.book.jobs.get_mut(&TASK).filter(|job| job.fence == fence)
-    }
-
-    fn new_attempt(&mut self, state: AttemptState) {
-        let attempts = self.book.attempts.entry(TASK).or_default();
-        let n = attempts.last().map_or(1, |last| last.n + 1);
-        attempts.push(rows::attempt(TASK, n, state, rows::START));
-        self.owner = self.owner.map(|owner| Worker { attempt: Some(n), ..owner });
-    }
-
-    fn submit(&mut self, attempt: AttemptState, job_state: JobState) {
-        let claimed = self.claim();
-        let tried = self.attempts().len();
-        let Some(job) = self.own() else { return };
-        if claimed || (job.state == JobState::Reconciling && tried < 2) {
-            job.state = job_state;
-            self.new_attempt(attempt);
-        } else if job.state == JobState::Reconciling && attempt == AttemptState::Accepted {
-            job.state = JobState::Running;
-            let unknown = self.book.attempts.get_mut(&TASK).into_iter().flatten();
-            unknown
-                .filter(|attempt| attempt.state == AttemptState::Unknown)
-                .for_each(|found| found.state = attempt);
-        }
-    }
-
-    /// The oldest living attempt delivered. A callback for a task without a living one still asks to settle.
-    fn deliver(&mut self, chain: &Chain) -> Answer {
-        let owner = self.owner?;
-        if let Some(job) = self.own() {
-            job.state = JobState::Storing;
-            let attempt =
-                self.book.attempts.get_mut(&TASK).into_iter().flatten().find(|attempt| is_alive(attempt))?;
-            attempt.state = AttemptState::Delivered;
-        }
-        self.settle(chain, owner.word(), delivered())
-    }
-
-    fn fail(&mut self, chain: &Chain) -> Answer {
-        let owner = self.owner?;
-        let mut outcome = failed();
-        if let Some(job) = self.own() {
-            job.state = JobState::Reconciling;
-            let wanted = job.cancel_at.is_some();
-            let attempt =
-                self.book.attempts.get_mut(&TASK).into_iter().flatten().rfind(|attempt| is_alive(attempt))?;
-            attempt.state = if wanted { AttemptState::Canceled } else { AttemptState::Failed };
-            outcome = if wanted { Outcome::Canceled } else { outcome };
-        }
-        self.settle(chain, owner.word(), outcome)
-    }
-
-    fn take_over(&mut self) {
-        if self.claim() {
-            self.new_attempt(AttemptState::Intent);
-        }
-        // A worker whose task has ended is late as well, only that nobody took its place.
-        self.taken_over = self.owner.or(self.taken_over);
-        let Some(job) = self.own() else { return };
-        job.fence += 1;
-        let fence = job.fence;
-        job.state = if job.state == JobState::Submitting { JobState::Reconciling } else { job.state };
-        let intents = self.book.attempts.get_mut(&TASK).into_iter().flatten();
-        intents
-            .filter(|attempt| attempt.state == AttemptState::Intent)
-            .for_each(|sent| sent.state = AttemptState::Unknown);
-        self.owner = self.owner.map(|owner| Worker { fence, ..owner });
-    }
 }
 
-impl Worker {
-    fn word(self) -> SettledBy {
-        SettledBy::Worker { fence: self.fence, attempt: self.attempt }
-    }
+pub fn is_accepted(attempt: &attempt::Model) -> bool {
+    attempt.state == AttemptState::Accepted
 }
 
-fn delivered() -> Outcome {
+pub fn delivered() -> Outcome {
     Outcome::Delivered { capture: credits(CAPTURED), clips: vec![rows::clip(TASK)] }
 }
 
-fn failed() -> Outcome {
+pub fn failed() -> Outcome {
     Outcome::Failed { code: "failed".into(), message: String::new(), clips: Vec::new() }
 }

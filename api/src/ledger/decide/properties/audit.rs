@@ -52,7 +52,7 @@ pub fn assert_same(one: &Book, other: &Book) {
 pub fn assert_written(before: &Book, after: &Book) {
     let writes = &after.writes;
     changes_are_in(&after.accounts, |id| before.accounts.get(id), &BTreeSet::new(), &writes.accounts);
-    changes_are_in(&after.grants, |id| before.grants.get(id), &writes.new_grants, &writes.grants);
+    changes_are_in(after.grants.iter(), |id| before.grants.get(id), &writes.new_grants, &writes.grants);
     changes_are_in(&after.holds, |id| before.holds.get(id), &writes.new_holds, &writes.holds);
     changes_are_in(&after.tasks, |id| before.tasks.get(id), &writes.new_tasks, &writes.tasks);
     let (new, old) = (&writes.new_allocations, &writes.allocations);

@@ -80,7 +80,7 @@ fn grants_keep_their_nature(before: &Book, after: &Book) {
             grant.created_at,
         )
     };
-    for (id, was) in &before.grants {
+    for (id, was) in before.grants.iter() {
         let is = &after.grants[id];
         assert_eq!(nature(is), nature(was), "{id}");
         assert!(

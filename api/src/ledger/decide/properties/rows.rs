@@ -174,7 +174,7 @@ pub fn clip(task_id: TaskId) -> clip::Model {
         idx: 0,
         state: ClipState::Delivered,
         attempt_n: None,
-        storage_key: None,
+        storage_key: Some(task_id.to_string()),
         millis: None,
         bytes: None,
         width: None,
