@@ -32,6 +32,7 @@ mod submit;
 mod tasks;
 mod tidy;
 mod trace;
+mod upstream;
 mod usage;
 mod worker;
 

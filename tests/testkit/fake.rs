@@ -216,7 +216,7 @@ impl Provider for FakeProvider {
 }
 
 /// The boxes of an MP4 that states a length and a size, and nothing else.
-fn tiny_mp4(seconds: u32) -> Vec<u8> {
+pub fn tiny_mp4(seconds: u32) -> Vec<u8> {
     let mvhd = [&[0u8; 12][..], &1_000u32.to_be_bytes(), &(seconds * 1_000).to_be_bytes(), &[0; 80]].concat();
     let tkhd = [
         &[0u8, 0, 0, 3][..],

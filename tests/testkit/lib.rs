@@ -9,14 +9,16 @@ mod person;
 mod proxy;
 mod server;
 mod stream;
+mod upstream;
 
 pub use cluster::Cluster;
 pub use database::{Engine, TestDatabase};
-pub use fake::{Fake, FakeProvider, Step};
+pub use fake::{Fake, FakeProvider, Step, tiny_mp4};
 pub use person::Person;
 pub use proxy::{Cut, Proxy};
 pub use server::{Answer, Beside, Customer, TestApp, client, run};
 pub use stream::{Event, EventStream};
+pub use upstream::{Answer as UpstreamAnswer, Call, Ending, Lie, Upstream};
 
 /// Makes a test of each scenario that only PostgreSQL has.
 #[macro_export]

@@ -99,7 +99,11 @@ pub struct Timeouts {
 pub struct GuardedClient {
     client: Client,
     allow: Allow,
+    max_bytes: u64,
 }
+
+/// The largest file that is fetched unless it is said otherwise, in bytes.
+const MAX_BYTES: u64 = 4 * 1024 * 1024 * 1024;
 
 impl GuardedClient {
     /// The process must have installed a rustls provider before.
@@ -120,7 +124,17 @@ impl GuardedClient {
             .read_timeout(timeouts.read)
             .timeout(timeouts.total)
             .build()?;
-        Ok(Self { client, allow })
+        Ok(Self { client, allow, max_bytes: MAX_BYTES })
+    }
+
+    /// The same, for files of so many bytes at most.
+    pub fn with_max_bytes(self, max_bytes: u64) -> Self {
+        Self { max_bytes, ..self }
+    }
+
+    /// Whoever keeps an answer reads no more of it.
+    pub fn max_bytes(&self) -> u64 {
+        self.max_bytes
     }
 
     /// The only way to a request, so that no URL passes unjudged.

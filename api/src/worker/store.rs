@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use entity::clip::ClipState;
 use entity::{attempt, clip};
-use reqwest::Method;
+use reqwest::{Method, StatusCode};
 use serde_json::json;
 use tracing::Instrument;
 
@@ -22,8 +22,6 @@ const TRIES: u32 = 5;
 const STORAGE_TRIES: u32 = 20;
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-/// The largest clip that is fetched, in bytes.
-const MAX_BYTES: u64 = 4 * 1024 * 1024 * 1024;
 
 /// Stores one clip; a failure when it can't be had, is no video, or can't be stored.
 pub async fn store_clip(
@@ -156,10 +154,17 @@ async fn fetch(
 
 async fn download(shared: &Shared, url: &str, path: &Path) -> Result<Stored, String> {
     let url = url::Url::parse(url).map_err(|error| error.to_string())?;
-    let request = shared.context.app.fetcher.request(Method::GET, url).map_err(|error| error.to_string())?;
-    let answer = request.send().await.and_then(reqwest::Response::error_for_status);
-    let answer = answer.map_err(|error| error.without_url().to_string())?;
-    spool(answer.bytes_stream(), path, MAX_BYTES).await.map_err(|error| error.to_string())
+    let fetcher = &shared.context.app.fetcher;
+    let request = fetcher.request(Method::GET, url).map_err(|error| error.to_string())?;
+    let answer = request.send().await.map_err(|error| error.without_url().to_string())?;
+    // The body of any other answer is a part, a promise or a page, even where it looks like a video.
+    if answer.status() != StatusCode::OK {
+        return Err(answer.status().to_string());
+    }
+    if answer.content_length().is_some_and(|bytes| bytes > fetcher.max_bytes()) {
+        return Err("it is too large".into());
+    }
+    spool(answer.bytes_stream(), path, fetcher.max_bytes()).await.map_err(|error| error.to_string())
 }
 
 async fn look_at(path: PathBuf) -> Result<Probe, StoreFault> {
