@@ -5,6 +5,8 @@ mod clip;
 mod poll;
 mod submit;
 
+use std::time::Duration;
+
 use entity::transfer::{self, TransferKind};
 use entity::{Mode, TaskId, attempt, event};
 use reelmeter::worker::Worker;
@@ -16,6 +18,8 @@ use crate::wan;
 
 /// Stands in what upstream writes of its own troubles; no customer ever reads it.
 const SECRET: &str = "gpu-pool-7.internal";
+/// How long a test waits for something that is certain to happen before it gives up.
+const PATIENCE: Duration = Duration::from_secs(60);
 const CREDITS: i64 = 1_000;
 /// What a task costs.
 const PRICE: i64 = 30;
@@ -41,7 +45,11 @@ impl Stage {
     }
 
     async fn generate(&self) -> String {
-        self.app.generate(&self.customer, &wan(json!({}))).await
+        self.generate_with(json!({})).await
+    }
+
+    async fn generate_with(&self, extra: Value) -> String {
+        self.app.generate(&self.customer, &wan(extra)).await
     }
 
     async fn generate_many(&self, tasks: usize) -> Vec<String> {
@@ -93,6 +101,24 @@ impl Stage {
     async fn attempts(&self, id: &str) -> Vec<attempt::Model> {
         let attempts = attempt::Entity::find().filter(attempt::Column::TaskId.eq(task_id(id)));
         attempts.all(self.app.app.db.read()).await.unwrap()
+    }
+
+    /// Another worker goes on in the place of the one that runs.
+    async fn change_worker(self) -> Stage {
+        self.worker.stop().await;
+        let worker = self.upstream.worker(&self.app).await;
+        Stage { worker, ..self }
+    }
+
+    /// Waits until operators see this among the metrics.
+    async fn shows(&self, series: &str) {
+        let looking = async {
+            while !reelmeter::scrape::text(&self.app.app).await.lines().any(|line| line == series) {
+                tokio::task::yield_now().await;
+            }
+        };
+        let shown = tokio::time::timeout(PATIENCE, looking).await;
+        shown.unwrap_or_else(|_| panic!("{series} is not shown"));
     }
 
     /// So much was charged in all, and upstream's own words are nowhere to be read.

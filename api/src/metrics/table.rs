@@ -50,7 +50,8 @@ metrics! {
     PROVIDER_CALLS = Counter "reelmeter_provider_calls_total" ["provider", "call", "outcome"] "Calls of providers; rejected, unavailable, unknown and broken are errors.";
     PROVIDER_DURATION = Histogram "reelmeter_provider_call_duration_seconds" ["provider", "call"] "Time of one call of a provider.";
     PROVIDER_FAILURES = Counter "reelmeter_provider_failures_total" ["provider", "code"] "Clips that were not made or not usable, by the code that customers see.";
-    PROVIDER_COST = Counter "reelmeter_provider_cost_micro_usd_total" ["provider", "fate"] "What providers said that clips cost, in millionths of a US dollar; lost: the clip could not be delivered and is not charged.";
+    PROVIDER_COST = Counter "reelmeter_provider_cost_micro_usd_total" ["provider", "fate"] "What providers said that clips cost, in millionths of a US dollar; lost: the clip could not be delivered, or came after the end, and is not charged.";
+    PROVIDER_TAKEN_IDS = Counter "reelmeter_provider_taken_ids_total" ["provider"] "Submissions that were answered with the id of another one: the attempt is broken and not charged.";
     CLIP_STORE = Histogram "reelmeter_clip_store_duration_seconds" ["outcome"] "Time of one try to fetch, look at and store a clip.";
     CLIP_BYTES = Counter "reelmeter_clip_stored_bytes_total" [] "Bytes of the clips that were stored.";
     WEBHOOKS_SENT = Counter "reelmeter_webhook_sends_total" ["outcome"] "Tries of webhooks: delivered, put off until later, or given up.";

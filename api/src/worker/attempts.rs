@@ -3,8 +3,10 @@
 use entity::attempt::AttemptState;
 use entity::job::JobState;
 use entity::{TaskId, Timestamp, attempt, job, task};
+use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ActiveModelTrait, DatabaseTransaction, DbErr, EntityTrait, IntoActiveModel, QuerySelect, SqlErr,
+    ActiveModelTrait, ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, IntoActiveModel, QueryFilter,
+    QuerySelect, SqlErr,
 };
 
 use super::Context;
@@ -79,6 +81,33 @@ impl Context {
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Keeps with an attempt what a provider delivered after the task had ended, for whoever compares their bills with our
+    /// books. False when it had not ended: the job is another worker's, who hears of it as well.
+    pub async fn note_late(&self, attempt: &attempt::Model) -> bool {
+        match self.write_late(attempt).await {
+            Ok(noted) => noted,
+            Err(error) => {
+                tracing::error!(%error, cost_micro_usd = attempt.cost_micro_usd, "a late delivery could not be noted");
+                false
+            }
+        }
+    }
+
+    async fn write_late(&self, attempt: &attempt::Model) -> Result<bool, DbErr> {
+        let tx = self.app.db.begin().await?;
+        let noted = attempt::Entity::update_many()
+            .col_expr(attempt::Column::CostMicroUsd, Expr::value(attempt.cost_micro_usd))
+            .col_expr(attempt::Column::ErrorCode, Expr::value("too_late"))
+            .col_expr(attempt::Column::ErrorMessage, Expr::value("Delivered after the task had ended"))
+            .filter(attempt::Column::TaskId.eq(attempt.task_id))
+            .filter(attempt::Column::N.eq(attempt.n))
+            .filter(attempt::Column::State.eq(AttemptState::Abandoned))
+            .exec(&tx)
+            .await?;
+        tx.commit().await?;
+        Ok(noted.rows_affected > 0)
     }
 
     /// Writes how far a job is, if it is still ours. Progress never goes back.

@@ -10,12 +10,15 @@ use crate::provider::{Found, Progress, ProviderError, Submission, UpstreamId};
 
 /// How long a submission may take before its outcome is unknown.
 pub const SUBMIT_TIMEOUT: Duration = Duration::from_secs(60);
-const POLL_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a question may take. It says nothing when it takes longer.
+const ASK_TIMEOUT: Duration = Duration::from_secs(30);
+/// The longest upstream id that is kept, in bytes.
+const MAX_ID: usize = 1_024;
 
 pub async fn submit(shared: &Shared, submission: &Submission) -> Result<UpstreamId, ProviderError> {
     let submit = shared.provider.submit(submission);
     let late = || ProviderError::Unknown("no answer in time".into());
-    let submit = in_time(SUBMIT_TIMEOUT, submit, late);
+    let submit = async { usable(in_time(SUBMIT_TIMEOUT, submit, late).await?) };
     counted(shared, "submit", tally::submit_outcome, debug_span!("send", outcome = Empty), submit).await
 }
 
@@ -25,19 +28,33 @@ pub async fn poll(
     submission: &Submission,
 ) -> Result<Progress, ProviderError> {
     let poll = shared.provider.poll(id, submission);
-    let late = || ProviderError::Unavailable { retry_after_ms: None };
-    let poll = in_time(POLL_TIMEOUT, poll, late);
+    let poll = in_time(ASK_TIMEOUT, poll, no_answer);
     counted(shared, "poll", tally::poll_outcome, debug_span!("poll", outcome = Empty), poll).await
 }
 
 pub async fn find(shared: &Shared, submission: &Submission) -> Result<Found, ProviderError> {
-    let find = shared.provider.find(submission);
+    let find = async {
+        match in_time(ASK_TIMEOUT, shared.provider.find(submission), no_answer).await? {
+            Found::Accepted(id) => usable(id).map(Found::Accepted),
+            found => Ok(found),
+        }
+    };
     counted(shared, "find", tally::find_outcome, debug_span!("find", outcome = Empty), find).await
 }
 
 pub async fn cancel(shared: &Shared, id: &UpstreamId) -> Result<(), ProviderError> {
-    let cancel = shared.provider.cancel(id);
+    let cancel = in_time(ASK_TIMEOUT, shared.provider.cancel(id), no_answer);
     counted(shared, "cancel", tally::cancel_outcome, debug_span!("cancel", outcome = Empty), cancel).await
+}
+
+/// An id that can't be kept or asked about is none: what became of the submission has to be found out.
+fn usable(id: UpstreamId) -> Result<UpstreamId, ProviderError> {
+    let sane = (1..=MAX_ID).contains(&id.0.len()) && !id.0.contains(char::is_control);
+    if sane { Ok(id) } else { Err(ProviderError::Broken("an id that makes no sense".into())) }
+}
+
+fn no_answer() -> ProviderError {
+    ProviderError::Unavailable { retry_after_ms: None }
 }
 
 async fn in_time<T>(

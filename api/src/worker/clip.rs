@@ -1,5 +1,7 @@
 //! Following one clip: submit, find out, poll, store.
 
+mod poll;
+
 use std::time::Duration;
 
 use entity::attempt::AttemptState;
@@ -14,7 +16,7 @@ use super::store::store_clip;
 use super::tally::Fate;
 use super::{call, jittered, pause, submission};
 use crate::provider::{
-    Failure, FailureCode, Found, Progress, ProviderError, Reconcile, RemoteClip, Submission, UpstreamId,
+    Failure, FailureCode, Found, ProviderError, Reconcile, RemoteClip, Submission, UpstreamId,
 };
 
 /// How a clip ended, and by which attempt.
@@ -129,6 +131,9 @@ impl<'a> Clip<'a> {
             if self.shared.stop.is_cancelled() {
                 return Err(Leave::Stopping);
             }
+            if self.is_late() {
+                return Err(Leave::Deadline);
+            }
             self.attempt.state = AttemptState::Intent;
             self.attempt.sends += 1;
             self.save().await?;
@@ -171,6 +176,7 @@ impl<'a> Clip<'a> {
         self.attempt.accepted_at = Some(self.shared.context.app.clock.now());
         if !self.save().await? {
             tracing::error!("the provider gave an id that another attempt has");
+            self.shared.context.tally.id_taken(self.shared.provider.name());
             self.attempt.upstream_id = None;
             let failure = Failure {
                 code: FailureCode::Internal,
@@ -208,58 +214,6 @@ impl<'a> Clip<'a> {
     async fn wait_for_zombies(&self) -> Result<(), Leave> {
         let limit = Duration::from_secs(u64::from(self.shared.context.app.config.heartbeat_limit_s));
         self.pause(limit + call::SUBMIT_TIMEOUT).await
-    }
-
-    /// Polls until the provider has a verdict. An error of a poll is none.
-    async fn follow(&mut self) -> Result<ClipEnd, Leave> {
-        let Some(id) = self.attempt.upstream_id.clone().map(UpstreamId) else { return Err(Leave::Lost) };
-        let every = self.shared.provider.abilities().poll_every;
-        let (mut asked_to_cancel, mut errors) = (false, 0);
-        loop {
-            if self.shared.cancel.is_cancelled() && !asked_to_cancel {
-                asked_to_cancel = true;
-                self.ask_to_cancel(&id).await;
-            }
-            let polled = tokio::select! {
-                () = self.shared.stop.cancelled() => return Err(Leave::Stopping),
-                polled = call::poll(self.shared, &id, &self.submission) => polled,
-            };
-            match polled {
-                Ok(Progress::Succeeded { clips, cost_micro_usd }) => {
-                    self.attempt.cost_micro_usd = cost_micro_usd;
-                    return self.delivered(clips).await;
-                }
-                Ok(Progress::Failed { failure }) => {
-                    return self.failed(NotMade::failed(failure)).await;
-                }
-                Ok(Progress::Canceled) if self.shared.cancel.is_cancelled() => {
-                    return self.failed(NotMade::canceled()).await;
-                }
-                Ok(Progress::Canceled) => return self.failed(NotMade::canceled_by_provider()).await,
-                Ok(Progress::Running { percent }) => {
-                    self.shared.clip_is_at(percent.unwrap_or(0)).await?;
-                    errors = 0;
-                }
-                Ok(Progress::Queued) => errors = 0,
-                Err(error) => {
-                    tracing::debug!(%error, "a poll did not work");
-                    errors += 1;
-                }
-            }
-            if errors > 0 {
-                self.back_off(errors, None).await?
-            } else {
-                self.wait(jittered(every), asked_to_cancel).await?
-            }
-        }
-    }
-
-    async fn ask_to_cancel(&self, id: &UpstreamId) {
-        if self.shared.provider.abilities().can_cancel
-            && let Err(error) = call::cancel(self.shared, id).await
-        {
-            tracing::info!(%error, "the provider did not cancel");
-        }
     }
 
     /// Stores what was delivered. A provider that succeeded without our clip did not.
@@ -340,19 +294,12 @@ impl<'a> Clip<'a> {
         self.pause(jittered(exponential.max(wanted))).await
     }
 
-    /// Waits for the next poll; a fresh wish to cancel is not kept waiting.
-    async fn wait(&self, time: Duration, asked_to_cancel: bool) -> Result<(), Leave> {
-        if asked_to_cancel {
-            return self.pause(time).await;
-        }
-        tokio::select! {
-            () = self.shared.cancel.cancelled() => Ok(()),
-            waited = self.pause(time) => waited,
-        }
+    fn is_late(&self) -> bool {
+        self.shared.context.app.clock.now() >= self.shared.job.deadline_at
     }
 
     async fn pause(&self, time: Duration) -> Result<(), Leave> {
-        if self.shared.context.app.clock.now() >= self.shared.job.deadline_at {
+        if self.is_late() {
             return Err(Leave::Deadline);
         }
         if pause(time, &self.shared.stop).await { Ok(()) } else { Err(Leave::Stopping) }

@@ -24,9 +24,9 @@ use crate::video::settle::Ending;
 const EVERY: Duration = Duration::from_secs(10);
 /// Rounds between two runs of what is not urgent: an hour.
 const HOURLY: u64 = 360;
-/// A task whose worker did not expire it in time is expired from here, so many seconds later: a worker asks upstream once
-/// more before it does, and may be in its longest pause.
-const DEADLINE_GRACE_SECONDS: i64 = 90;
+/// A task whose worker did not expire it in time is expired from here, so many seconds later: a worker asks upstream twice
+/// and tells them to stop before it does, and may be in its longest pause.
+const DEADLINE_GRACE_SECONDS: i64 = 150;
 /// A task whose clip is made but still not stored, so many seconds after the deadline, is given up: it is our loss.
 const STORING_GRACE_SECONDS: i64 = 7_200;
 const PAGE: u64 = 500;

@@ -64,6 +64,11 @@ impl Tally {
         self.metrics.counter(&table::PROVIDER_FAILURES, &[provider, failure.code.as_str()]).increment(1);
     }
 
+    /// A provider gave an id that another attempt has.
+    pub fn id_taken(&self, provider: &str) {
+        self.metrics.counter(&table::PROVIDER_TAKEN_IDS, &[provider]).increment(1);
+    }
+
     pub fn cost(&self, provider: &str, micro_usd: Option<i64>, fate: Fate) {
         let fate = match fate {
             Fate::Delivered => "delivered",

@@ -15,6 +15,7 @@ on_both_engines!(
     a_clip_that_drips_in_is_delivered,
     a_clip_of_another_length_than_asked_is_charged_by_what_was_delivered,
     a_success_without_a_clip_is_not_charged,
+    a_clip_that_nobody_asked_for_is_not_charged,
 );
 
 /// Upstream says that it made this.
@@ -134,4 +135,14 @@ async fn a_success_without_a_clip_is_not_charged(app: TestApp) -> TestApp {
     let id = stage.generate().await;
     stage.costs_nothing(&id, "failed", "empty_result").await;
     stage.end(0).await
+}
+
+async fn a_clip_that_nobody_asked_for_is_not_charged(app: TestApp) -> TestApp {
+    let stage = Stage::set(app).await;
+    let clips = [1, 2, 3].map(|_| json!({ "url": stage.upstream.url("/clips/job-1"), "seconds": 5 }));
+    stage.upstream.on(Call::Poll, [Lie::Change(json!({ "clips": clips }))]);
+    let id = stage.generate().await;
+    let task = stage.is_paid(&id).await;
+    assert_eq!((task["clips"].as_array().unwrap().len(), stage.upstream.calls(Call::Fetch)), (1, 1));
+    stage.end(PRICE).await
 }

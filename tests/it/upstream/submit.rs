@@ -1,24 +1,63 @@
 //! Submissions whose answers are lost, broken, wrong or doubled.
 
-use std::collections::BTreeMap;
+use std::collections::HashSet;
 use std::time::Duration;
 
+use entity::attempt::AttemptState;
 use serde_json::json;
 use tests::{Call, Ending, Lie, TestApp, Upstream, UpstreamAnswer as Answer, on_both_engines};
 
-use super::{PRICE, Stage, error, refuses, says};
+use super::{PRICE, SECRET, Stage, error, refuses, says};
+use crate::wan;
 
 on_both_engines!(
+    whatever_is_said_of_an_accepted_submission_it_runs_once_and_is_charged_once,
     an_answer_that_never_ends_is_not_waited_for,
     what_was_not_accepted_is_sent_again_under_its_key,
     a_refusal_gives_everything_back_and_says_why_in_our_words,
     a_second_answer_on_the_same_connection_is_nobodys,
     an_id_that_another_task_has_is_nobodys,
+    of_two_clips_under_one_id_only_one_is_made_and_charged,
     an_upstream_that_accepts_twice_is_charged_once,
     a_key_that_is_refused_for_a_duplicate_was_accepted,
     an_upstream_that_loses_every_submission_is_not_pressed_and_the_task_expires,
+    what_waited_until_its_deadline_is_not_sent,
     a_submission_that_nobody_can_find_is_not_sent_again,
 );
+
+async fn whatever_is_said_of_an_accepted_submission_it_runs_once_and_is_charged_once(
+    app: TestApp,
+) -> TestApp {
+    let stage = Stage::set(app).await;
+    let say = |body| Lie::Say(Answer::json(200, &body));
+    let lies = [
+        Lie::End(Ending::Lost),
+        Lie::End(Ending::Cut),
+        Lie::End(Ending::Dripping),
+        Lie::Say(Answer::page(200, SECRET)),
+        Lie::Say(Answer::json(200, &json!({ "id": "job-1" })).claiming(9)),
+        Lie::Say(Answer::page(302, SECRET).with_header("location", "http://127.0.0.1:1/")),
+        says(500),
+        says(502),
+        says(503),
+        say(json!(null)),
+        say(json!([])),
+        say(json!({ "id": null })),
+        say(json!({ "id": 7 })),
+        say(json!({ "id": ["job-1"] })),
+        // No ids either: nothing that could be kept and asked about.
+        say(json!({ "id": "" })),
+        say(json!({ "id": "job\u{0}1" })),
+        say(json!({ "id": "j".repeat(10_000) })),
+    ];
+    let tasks = lies.len();
+    stage.upstream.on(Call::Submit, lies);
+    for id in stage.generate_many(tasks).await {
+        stage.is_paid(&id).await;
+    }
+    assert_eq!((stage.upstream.jobs(), stage.upstream.calls(Call::Submit)), (tasks, tasks));
+    stage.end(PRICE * tasks as i64).await
+}
 
 async fn an_answer_that_never_ends_is_not_waited_for(app: TestApp) -> TestApp {
     let upstream = Upstream::start().await;
@@ -39,14 +78,14 @@ async fn what_was_not_accepted_is_sent_again_under_its_key(app: TestApp) -> Test
     // The last three may have been accepted for all we know; that they were not is found out.
     let lies = [refuses(401), refuses(402), refuses(404), busy, Lie::LoseRequest, refuses(500), refuses(503)];
     let tasks = lies.len();
-    stage.upstream.on(Call::Submit, lies);
-    for id in stage.generate_many(tasks).await {
+    for lie in lies {
+        stage.upstream.on(Call::Submit, [lie]);
+        let id = stage.generate().await;
         stage.is_paid(&id).await;
     }
-    let mut sends = BTreeMap::new();
-    stage.upstream.keys().into_iter().for_each(|key| *sends.entry(key).or_insert(0) += 1);
-    assert_eq!(sends.into_values().collect::<Vec<_>>(), vec![2; tasks]);
-    assert_eq!((stage.upstream.jobs(), stage.upstream.calls(Call::Find)), (tasks, 3));
+    let keys = stage.upstream.keys();
+    assert!(keys.chunks(2).all(|sent| sent[0] == sent[1]), "{keys:#?}");
+    assert_eq!((keys.len(), stage.upstream.jobs(), stage.upstream.calls(Call::Find)), (2 * tasks, tasks, 3));
     stage.end(PRICE * tasks as i64).await
 }
 
@@ -85,8 +124,24 @@ async fn an_id_that_another_task_has_is_nobodys(app: TestApp) -> TestApp {
     stage.upstream.on(Call::Submit, [Lie::Change(json!({ "id": "job-1" }))]);
     let second = stage.generate().await;
     stage.costs_nothing(&second, "failed", "generation_failed").await;
+    let [attempt] = &stage.attempts(&second).await[..] else { panic!("one attempt") };
+    assert_eq!((attempt.state, &attempt.upstream_id), (AttemptState::Broken, &None));
+    stage.shows(r#"reelmeter_provider_taken_ids_total{provider="kie"} 1"#).await;
     assert_eq!(stage.upstream.calls(Call::Submit), 2);
     stage.is_paid(&first).await;
+    stage.end(PRICE).await
+}
+
+async fn of_two_clips_under_one_id_only_one_is_made_and_charged(app: TestApp) -> TestApp {
+    let stage = Stage::set(app).await;
+    stage.upstream.always(Call::Submit, Lie::Change(json!({ "id": "job-1" })));
+    let id = stage.generate_with(json!({ "count": 2 })).await;
+    let task = stage.app.finished(&stage.customer, &id).await;
+    let charges = ["held", "captured", "released"].map(|name| task["charges"][name].clone());
+    assert_eq!((&task["state"], charges), (&json!("completed"), [2 * PRICE, PRICE, PRICE].map(Into::into)));
+    let states: HashSet<_> = stage.attempts(&id).await.iter().map(|attempt| attempt.state).collect();
+    assert_eq!(states, HashSet::from([AttemptState::Delivered, AttemptState::Broken]));
+    assert_eq!(stage.upstream.calls(Call::Submit), 2);
     stage.end(PRICE).await
 }
 
@@ -124,6 +179,18 @@ async fn an_upstream_that_loses_every_submission_is_not_pressed_and_the_task_exp
     stage.costs_nothing(&id, "expired", "expired").await;
     let sent = stage.upstream.calls(Call::Submit);
     assert!(sent < 20, "sent {sent} times");
+    stage.end(0).await
+}
+
+async fn what_waited_until_its_deadline_is_not_sent(app: TestApp) -> TestApp {
+    let Stage { app, upstream, worker, customer } = Stage::set(app).await;
+    worker.stop().await;
+    let id = app.generate(&customer, &wan(json!({}))).await;
+    app.advance(3_605);
+    let worker = upstream.worker(&app).await;
+    let stage = Stage { app, upstream, worker, customer };
+    stage.costs_nothing(&id, "expired", "expired").await;
+    assert_eq!(stage.upstream.calls(Call::Submit), 0);
     stage.end(0).await
 }
 

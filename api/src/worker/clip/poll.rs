@@ -1,0 +1,109 @@
+//! Asking about a clip that was accepted, until the provider has a verdict or its time is over.
+
+use std::time::Duration;
+
+use super::super::run::Leave;
+use super::super::tally::Fate;
+use super::super::{call, jittered};
+use super::{Clip, ClipEnd, NotMade};
+use crate::provider::{Progress, ProviderError, RemoteClip, UpstreamId};
+
+impl Clip<'_> {
+    /// Polls until the provider has a verdict. An error of a poll is none.
+    pub(super) async fn follow(&mut self) -> Result<ClipEnd, Leave> {
+        let Some(id) = self.attempt.upstream_id.clone().map(UpstreamId) else { return Err(Leave::Lost) };
+        let every = self.shared.provider.abilities().poll_every;
+        let (mut asked_to_cancel, mut errors) = (false, 0);
+        loop {
+            if self.shared.cancel.is_cancelled() && !asked_to_cancel {
+                asked_to_cancel = true;
+                self.ask_to_cancel(&id).await;
+            }
+            match self.poll(&id).await? {
+                Ok(said) => {
+                    if let Some(end) = self.hear(said).await? {
+                        return Ok(end);
+                    }
+                    errors = 0;
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "a poll did not work");
+                    errors += 1;
+                }
+            }
+            let waited = match errors {
+                0 => self.wait(jittered(every), asked_to_cancel).await,
+                _ => self.back_off(errors, None).await,
+            };
+            match waited {
+                Err(Leave::Deadline) => return self.last_word(&id).await,
+                waited => waited?,
+            }
+        }
+    }
+
+    async fn poll(&self, id: &UpstreamId) -> Result<Result<Progress, ProviderError>, Leave> {
+        tokio::select! {
+            () = self.shared.stop.cancelled() => Err(Leave::Stopping),
+            polled = call::poll(self.shared, id, &self.submission) => Ok(polled),
+        }
+    }
+
+    /// How the clip ends by what the provider says; nothing while they are at it.
+    async fn hear(&mut self, said: Progress) -> Result<Option<ClipEnd>, Leave> {
+        let not_made = match said {
+            Progress::Succeeded { clips, cost_micro_usd } => {
+                self.attempt.cost_micro_usd = cost_micro_usd;
+                return self.succeeded(clips).await.map(Some);
+            }
+            Progress::Failed { failure } => NotMade::failed(failure),
+            Progress::Canceled if self.shared.cancel.is_cancelled() => NotMade::canceled(),
+            Progress::Canceled => NotMade::canceled_by_provider(),
+            Progress::Running { percent } => {
+                self.shared.clip_is_at(percent.unwrap_or(0)).await?;
+                return Ok(None);
+            }
+            Progress::Queued => return Ok(None),
+        };
+        self.failed(not_made).await.map(Some)
+    }
+
+    /// The time is over: the provider is told to stop, and asked a last time, since they may have been quicker.
+    async fn last_word(&mut self, id: &UpstreamId) -> Result<ClipEnd, Leave> {
+        self.ask_to_cancel(id).await;
+        match self.poll(id).await? {
+            // Stopped by us, unless the customer wanted it as well.
+            Ok(Progress::Canceled) if !self.shared.cancel.is_cancelled() => Err(Leave::Deadline),
+            Ok(said) => self.hear(said).await?.ok_or(Leave::Deadline),
+            Err(_) => Err(Leave::Deadline),
+        }
+    }
+
+    async fn succeeded(&mut self, clips: Vec<RemoteClip>) -> Result<ClipEnd, Leave> {
+        let end = self.delivered(clips).await;
+        if matches!(end, Err(Leave::Lost)) && self.shared.context.note_late(&self.attempt).await {
+            tracing::error!("the provider delivered after the task had ended; it is not charged");
+            self.count_cost(Fate::Lost);
+        }
+        end
+    }
+
+    async fn ask_to_cancel(&self, id: &UpstreamId) {
+        if self.shared.provider.abilities().can_cancel
+            && let Err(error) = call::cancel(self.shared, id).await
+        {
+            tracing::info!(%error, "the provider did not cancel");
+        }
+    }
+
+    /// Waits for the next poll; a fresh wish to cancel is not kept waiting.
+    async fn wait(&self, time: Duration, asked_to_cancel: bool) -> Result<(), Leave> {
+        if asked_to_cancel {
+            return self.pause(time).await;
+        }
+        tokio::select! {
+            () = self.shared.cancel.cancelled() => Ok(()),
+            waited = self.pause(time) => waited,
+        }
+    }
+}
