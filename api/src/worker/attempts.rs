@@ -84,7 +84,7 @@ impl Context {
     }
 
     /// Keeps with an attempt what a provider delivered after the task had ended, for whoever compares their bills with our
-    /// books. False when it had not ended: the job is another worker's, who hears of it as well.
+    /// books. False when there is nothing to note: the job is another worker's, who hears of it as well.
     pub async fn note_late(&self, attempt: &attempt::Model) -> bool {
         match self.write_late(attempt).await {
             Ok(noted) => noted,
@@ -104,6 +104,7 @@ impl Context {
             .filter(attempt::Column::TaskId.eq(attempt.task_id))
             .filter(attempt::Column::N.eq(attempt.n))
             .filter(attempt::Column::State.eq(AttemptState::Abandoned))
+            .filter(attempt::Column::ErrorCode.is_null())
             .exec(&tx)
             .await?;
         tx.commit().await?;

@@ -37,6 +37,8 @@ impl ClipEnd {
 
 /// Error code of an attempt that the customer wanted stopped.
 const CANCELED: &str = "canceled";
+/// Submissions that a provider may lose before the clip is given up.
+const MOST_LOST: u32 = 5;
 /// The longest pause between tries of something that did not work.
 const MAX_BACKOFF: Duration = Duration::from_secs(30);
 
@@ -98,6 +100,8 @@ struct Clip<'a> {
     shared: &'a Shared,
     attempt: attempt::Model,
     submission: Submission,
+    /// Submissions that got no answer and were not found.
+    lost: u32,
 }
 
 impl<'a> Clip<'a> {
@@ -108,7 +112,7 @@ impl<'a> Clip<'a> {
             tracing::error!(%error, "what is stored of the task can't be read");
             Leave::Lost
         })?;
-        Ok(Clip { shared, attempt, submission })
+        Ok(Clip { shared, attempt, submission, lost: 0 })
     }
 
     /// What an earlier owner found out already.
@@ -199,15 +203,23 @@ impl<'a> Clip<'a> {
         for tries in 0.. {
             match call::find(self.shared, &self.submission).await {
                 Ok(Found::Accepted(id)) => return self.accept(id).await,
-                Ok(Found::Absent) => {
-                    self.attempt.state = AttemptState::Absent;
-                    self.save().await?;
-                    return Box::pin(self.submit()).await;
-                }
+                Ok(Found::Absent) => return self.send_again().await,
                 Ok(Found::Unsure) | Err(_) => self.back_off(tries, None).await?,
             }
         }
         Err(Leave::Deadline)
+    }
+
+    /// What was proved absent is sent again under its key. A provider that says so too often may be taking every one.
+    async fn send_again(&mut self) -> Result<Result<(), NotMade>, Leave> {
+        self.attempt.state = AttemptState::Absent;
+        self.save().await?;
+        self.lost += 1;
+        if self.lost == MOST_LOST {
+            return Ok(Err(NotMade::lost()));
+        }
+        self.back_off(self.lost, None).await?;
+        Box::pin(self.submit()).await
     }
 
     /// An earlier owner may only have been slow: what it sent last has arrived after this time.
@@ -321,6 +333,14 @@ impl NotMade {
 
     fn failed(failure: Failure) -> Self {
         NotMade { state: AttemptState::Failed, failure, canceled: false }
+    }
+
+    fn lost() -> Self {
+        let failure = Failure {
+            code: FailureCode::Internal,
+            message: "The provider did not receive the submission".into(),
+        };
+        NotMade { state: AttemptState::Absent, failure, canceled: false }
     }
 
     fn rejected(failure: Failure) -> Self {

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use entity::attempt::AttemptState;
-use serde_json::json;
+use serde_json::{Value, json};
 use tests::{Call, Ending, Lie, TestApp, Upstream, UpstreamAnswer as Answer, on_both_engines};
 
 use super::{PRICE, SECRET, Stage, error, refuses, says};
@@ -20,10 +20,30 @@ on_both_engines!(
     of_two_clips_under_one_id_only_one_is_made_and_charged,
     an_upstream_that_accepts_twice_is_charged_once,
     a_key_that_is_refused_for_a_duplicate_was_accepted,
-    an_upstream_that_loses_every_submission_is_not_pressed_and_the_task_expires,
+    an_upstream_that_loses_every_submission_is_given_up,
+    an_upstream_that_takes_every_submission_and_denies_it_is_given_up,
+    submissions_that_upstream_loses_expire_with_the_task,
+    what_is_found_under_an_id_that_cannot_be_is_looked_for_again,
+    what_is_found_under_the_id_of_another_task_is_nobodys,
     what_waited_until_its_deadline_is_not_sent,
     a_submission_that_nobody_can_find_is_not_sent_again,
 );
+
+/// How often a worker sends what upstream says it never got.
+const MOST_LOST: usize = 5;
+
+impl Stage {
+    /// A task whose submission was taken without an answer and is being looked for, and what upstream says to find it under
+    /// an id.
+    async fn lose_one(&self) -> (String, impl Fn(Value) -> Lie + use<>) {
+        self.upstream.on(Call::Submit, [Lie::End(Ending::Lost)]);
+        self.upstream.always(Call::Find, says(503));
+        let id = self.generate().await;
+        self.upstream.called(Call::Find, 1).await;
+        let key = self.upstream.keys().pop().expect("it was sent");
+        (id, move |id| Lie::Change(json!({ "jobs": [{ "key": key, "id": id }] })))
+    }
+}
 
 async fn whatever_is_said_of_an_accepted_submission_it_runs_once_and_is_charged_once(
     app: TestApp,
@@ -167,9 +187,29 @@ async fn a_key_that_is_refused_for_a_duplicate_was_accepted(app: TestApp) -> Tes
     stage.end(PRICE).await
 }
 
-async fn an_upstream_that_loses_every_submission_is_not_pressed_and_the_task_expires(
-    app: TestApp,
-) -> TestApp {
+async fn an_upstream_that_loses_every_submission_is_given_up(app: TestApp) -> TestApp {
+    let stage = Stage::set(app).await;
+    stage.upstream.always(Call::Submit, Lie::LoseRequest);
+    let id = stage.generate().await;
+    stage.costs_nothing(&id, "failed", "generation_failed").await;
+    assert_eq!((stage.upstream.calls(Call::Submit), stage.upstream.jobs()), (MOST_LOST, 0));
+    stage.end(0).await
+}
+
+async fn an_upstream_that_takes_every_submission_and_denies_it_is_given_up(app: TestApp) -> TestApp {
+    let stage = Stage::set(app).await;
+    stage.upstream.take_keys_again();
+    stage.upstream.always(Call::Submit, Lie::End(Ending::Lost));
+    stage.upstream.always(Call::Find, Lie::Change(json!({ "jobs": [] })));
+    let id = stage.generate().await;
+    stage.costs_nothing(&id, "failed", "generation_failed").await;
+    let [attempt] = &stage.attempts(&id).await[..] else { panic!("one attempt") };
+    assert_eq!((attempt.state, attempt.sends), (AttemptState::Absent, MOST_LOST as i64));
+    assert_eq!((stage.upstream.calls(Call::Submit), stage.upstream.calls(Call::Poll)), (MOST_LOST, 0));
+    stage.end(0).await
+}
+
+async fn submissions_that_upstream_loses_expire_with_the_task(app: TestApp) -> TestApp {
     let stage = Stage::set(app).await;
     stage.upstream.always(Call::Submit, Lie::LoseRequest);
     let id = stage.generate().await;
@@ -177,9 +217,33 @@ async fn an_upstream_that_loses_every_submission_is_not_pressed_and_the_task_exp
     // Not long enough for anybody but the worker to notice.
     stage.app.advance(3_605);
     stage.costs_nothing(&id, "expired", "expired").await;
-    let sent = stage.upstream.calls(Call::Submit);
-    assert!(sent < 20, "sent {sent} times");
     stage.end(0).await
+}
+
+async fn what_is_found_under_an_id_that_cannot_be_is_looked_for_again(app: TestApp) -> TestApp {
+    let stage = Stage::set(app).await;
+    let first = stage.generate().await;
+    stage.is_paid(&first).await;
+    let (second, found) = stage.lose_one().await;
+    let ids = [json!(""), json!("job\u{0}2"), json!("j".repeat(10_000)), json!(2)];
+    stage.upstream.on(Call::Find, ids.into_iter().map(&found));
+    stage.upstream.always(Call::Find, found(json!("job-2")));
+    stage.is_paid(&second).await;
+    assert_eq!((stage.upstream.jobs(), stage.upstream.calls(Call::Submit)), (2, 2));
+    stage.end(2 * PRICE).await
+}
+
+async fn what_is_found_under_the_id_of_another_task_is_nobodys(app: TestApp) -> TestApp {
+    let stage = Stage::set(app).await;
+    let first = stage.generate().await;
+    stage.is_paid(&first).await;
+    let (second, found) = stage.lose_one().await;
+    stage.upstream.always(Call::Find, found(json!("job-1")));
+    stage.costs_nothing(&second, "failed", "generation_failed").await;
+    let [attempt] = &stage.attempts(&second).await[..] else { panic!("one attempt") };
+    assert_eq!((attempt.state, &attempt.upstream_id), (AttemptState::Broken, &None));
+    assert_eq!((stage.upstream.jobs(), stage.upstream.calls(Call::Submit)), (2, 2));
+    stage.end(PRICE).await
 }
 
 async fn what_waited_until_its_deadline_is_not_sent(app: TestApp) -> TestApp {

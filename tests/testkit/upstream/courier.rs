@@ -137,8 +137,9 @@ impl Provider for Courier {
         jobs.query_pairs_mut().append_pair("key", key);
         let list = ask(self.client.get(jobs)).await?;
         let Some(jobs) = list["jobs"].as_array() else { return Err(ProviderError::Broken("no list".into())) };
-        let found = jobs.iter().find(|job| job["key"] == key).and_then(|job| job["id"].as_str());
-        Ok(found.map_or(Found::Absent, |id| Found::Accepted(UpstreamId(id.to_owned()))))
+        let Some(job) = jobs.iter().find(|job| job["key"] == key) else { return Ok(Found::Absent) };
+        let id = job["id"].as_str().ok_or_else(|| ProviderError::Broken("a job without an id".into()))?;
+        Ok(Found::Accepted(UpstreamId(id.to_owned())))
     }
 }
 
