@@ -93,7 +93,10 @@ async fn a_clip_that_never_comes_to_an_end_is_given_up(app: TestApp) -> TestApp 
     let worker = upstream.hasty_worker(&app, Duration::from_millis(300)).await;
     let stage = Stage::with(app, upstream, worker).await;
     stage.upstream.file("stuck", Answer::video(tiny_mp4(5)), Ending::Stuck);
-    none_is_charged(&stage, &[stage.upstream.url("/files/stuck")], "empty_result").await;
+    let stuck = stage.upstream.url("/files/stuck");
+    // Also for polls whose answer it has no patience for.
+    stage.upstream.always(Call::Poll, made(&stuck));
+    none_is_charged(&stage, &[stuck], "empty_result").await;
     stage.end(0).await
 }
 

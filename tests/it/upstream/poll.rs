@@ -11,6 +11,7 @@ use super::{PATIENCE, PRICE, SECRET, Stage, error, refuses, says, task_id};
 on_both_engines!(
     only_a_readable_verdict_about_the_very_job_ends_a_task,
     reports_out_of_order_never_take_progress_back,
+    a_report_that_nobody_asked_for_is_nobodys,
     a_failure_after_success_is_not_heard,
     a_failure_that_a_restart_finds_in_the_place_of_success_costs_nothing,
     a_success_that_is_taken_back_and_said_again_is_charged_once,
@@ -83,6 +84,18 @@ async fn reports_out_of_order_never_take_progress_back(app: TestApp) -> TestApp 
     stage.upstream.go_on();
     stage.is_paid(&id).await;
     stage.end(PRICE).await
+}
+
+async fn a_report_that_nobody_asked_for_is_nobodys(app: TestApp) -> TestApp {
+    let stage = Stage::set(app).await;
+    let stray = Answer::json(200, &json!({ "id": "job-2", "status": "failed" }));
+    stage.upstream.on(Call::Poll, [Lie::Twice(stray)]);
+    for _ in 0..2 {
+        let id = stage.generate().await;
+        stage.is_paid(&id).await;
+    }
+    assert_eq!((stage.upstream.jobs(), stage.upstream.calls(Call::Submit)), (2, 2));
+    stage.end(2 * PRICE).await
 }
 
 async fn a_failure_after_success_is_not_heard(app: TestApp) -> TestApp {
