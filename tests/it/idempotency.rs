@@ -53,7 +53,7 @@ async fn the_same_key_with_other_content_is_refused(app: TestApp) -> TestApp {
 async fn a_retry_gets_its_task_after_the_price_changed(app: TestApp) -> TestApp {
     let customer = app.customer(Mode::Test, 1_000).await;
     let first = app.post_keyed(&customer, GENERATE, &sora(json!({})), "k").await.expect(200);
-    dearer_prices(&app).await;
+    change_prices(&app, "12", "13").await;
     let again = app.post_keyed(&customer, GENERATE, &sora(json!({})), "k").await.expect(200);
     assert_eq!((&again["taskId"], &again["creditsUsed"]), (&first["taskId"], &json!(12)));
     let other = app.post_keyed(&customer, GENERATE, &sora(json!({})), "other").await.expect(200);
@@ -61,13 +61,13 @@ async fn a_retry_gets_its_task_after_the_price_changed(app: TestApp) -> TestApp 
     app
 }
 
-/// Publishes the same book with the example one credit dearer, and lets it come into effect.
-async fn dearer_prices(app: &TestApp) {
+/// Publishes the same book with one amount changed wherever it stands, and lets it come into effect.
+pub async fn change_prices(app: &TestApp, from: &str, to: &str) {
     let book = app::read_prices(&app.app.config).unwrap().to_json();
-    let dearer = book.replace("\"12\"", "\"13\"");
-    assert_ne!(book, dearer, "the book says its prices in another form");
+    let changed = book.replace(&format!("\"{from}\""), &format!("\"{to}\""));
+    assert_ne!(book, changed, "the book says its prices in another form");
     let tx = app.app.db.begin().await.unwrap();
-    let book = PriceBook::from_json(&dearer).unwrap();
+    let book = PriceBook::from_json(&changed).unwrap();
     price_version::publish(&tx, &book, "test", app.app.clock.now()).await.unwrap();
     tx.commit().await.unwrap();
     app.advance(60);

@@ -12,6 +12,7 @@ mod description;
 mod endpoint;
 mod errors;
 mod grants;
+mod holes;
 mod idempotency;
 mod keys;
 mod ledger;

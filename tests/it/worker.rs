@@ -17,8 +17,10 @@ on_both_engines!(
     what_is_no_video_is_not_charged,
     a_provider_that_is_busy_is_asked_again,
     a_lost_answer_is_found_again_and_nothing_is_submitted_twice,
+    an_answer_that_can_t_be_read_is_found_again_and_nothing_is_submitted_twice,
     a_lost_request_is_sent_again_under_the_same_key,
-    errors_of_polls_are_not_failures_of_the_task,
+    a_submission_that_nobody_finds_again_is_never_sent_twice,
+    whatever_a_poll_answers_only_a_verdict_ends_the_task,
     a_queued_task_is_canceled_at_once,
     a_running_task_is_canceled_when_the_provider_honours_it,
     a_task_whose_submission_is_being_looked_for_is_canceled_once_it_is_found,
@@ -130,8 +132,16 @@ async fn a_provider_that_is_busy_is_asked_again(app: TestApp) -> TestApp {
 }
 
 async fn a_lost_answer_is_found_again_and_nothing_is_submitted_twice(app: TestApp) -> TestApp {
+    found_again(app, Step::LoseAnswer).await
+}
+
+async fn an_answer_that_can_t_be_read_is_found_again_and_nothing_is_submitted_twice(app: TestApp) -> TestApp {
+    found_again(app, Step::GarbleAnswer).await
+}
+
+async fn found_again(app: TestApp, answer: Step) -> TestApp {
     let app = app.with_worker().await;
-    app.fake.on_submit([Step::LoseAnswer]);
+    app.fake.on_submit([answer]);
     let customer = app.customer(Mode::Live, 100).await;
     let id = app.generate(&customer, &wan(json!({}))).await;
     assert_eq!(app.finished(&customer, &id).await["creditsUsed"], json!(30));
@@ -151,12 +161,30 @@ async fn a_lost_request_is_sent_again_under_the_same_key(app: TestApp) -> TestAp
     app
 }
 
-async fn errors_of_polls_are_not_failures_of_the_task(app: TestApp) -> TestApp {
+async fn a_submission_that_nobody_finds_again_is_never_sent_twice(app: TestApp) -> TestApp {
     let app = app.with_worker().await;
-    app.fake.on_poll([Step::Unavailable]);
+    app.fake.on_submit([Step::LoseAnswer]);
+    app.fake.on_find(std::iter::repeat_n(Step::Unsure, 100_000));
     let customer = app.customer(Mode::Live, 100).await;
     let id = app.generate(&customer, &wan(json!({}))).await;
-    assert_eq!(app.finished(&customer, &id).await["state"], json!("completed"));
+    app.wait_for(&customer, &id, &["reconciling"]).await;
+    // Nothing comes back while it may still be made.
+    assert_eq!(app.balance(&customer).await, (json!(70), json!(30)));
+    app.advance(2 * 3_600);
+    assert_eq!(app.finished(&customer, &id).await["state"], json!("expired"));
+    assert_eq!((app.fake.submissions().len(), app.balance(&customer).await), (1, (json!(100), json!(0))));
+    app
+}
+
+async fn whatever_a_poll_answers_only_a_verdict_ends_the_task(app: TestApp) -> TestApp {
+    let app = app.with_worker().await;
+    let refused = Step::Reject(FailureCode::InvalidInput);
+    app.fake.on_poll([refused, Step::Unavailable, Step::LoseAnswer, Step::GarbleAnswer]);
+    let customer = app.customer(Mode::Live, 200).await;
+    let id = app.generate(&customer, &wan(json!({ "count": 4 }))).await;
+    let task = app.finished(&customer, &id).await;
+    assert_eq!((&task["state"], charges(&task)), (&json!("completed"), (json!(120), json!(120), json!(0))));
+    assert_eq!((app.fake.polls_left(), app.fake.submissions().len()), (0, 4));
     app
 }
 

@@ -14,12 +14,14 @@ use reelmeter::provider::{
 /// What the fake does when it is asked the next time. Without a step it accepts, and delivers at the first poll.
 #[derive(Clone, Debug)]
 pub enum Step {
-    /// Submit: refuse for good.
+    /// Submit: refuse for good. Poll: refuse to say anything.
     Reject(FailureCode),
     /// Submit or poll: not now.
     Unavailable,
-    /// Submit: accept, but lose the answer.
+    /// Submit: accept, but lose the answer. Poll: lose the answer.
     LoseAnswer,
+    /// The same with an answer that can't be read.
+    GarbleAnswer,
     /// Submit: lose the request, and the answer.
     LoseRequest,
     /// Poll: still working.
@@ -98,6 +100,16 @@ impl Fake {
         self.go_on.notify_waiters();
     }
 
+    /// How many polls still meet with something that they were told.
+    pub fn polls_left(&self) -> usize {
+        self.lock().polls.len()
+    }
+
+    /// How many submissions were asked to stop.
+    pub fn canceled(&self) -> usize {
+        self.lock().canceled.len()
+    }
+
     /// How many submissions ever reached the upstream.
     pub fn accepted(&self) -> usize {
         self.lock().accepted.len()
@@ -160,6 +172,7 @@ impl Provider for FakeProvider {
         };
         match step {
             Some(Step::LoseAnswer) => return Err(ProviderError::Unknown("lost".into())),
+            Some(Step::GarbleAnswer) => return Err(ProviderError::Broken("garbled".into())),
             Some(Step::Wait) => self.0.go_on.notified().await,
             _ => {}
         }
@@ -180,6 +193,9 @@ impl Provider for FakeProvider {
                 Ok(Progress::Running { percent: Some(50) })
             }
             Some(Step::Unavailable) => Err(ProviderError::Unavailable { retry_after_ms: Some(10) }),
+            Some(Step::Reject(code)) => Err(ProviderError::Rejected(failure(code))),
+            Some(Step::LoseAnswer) => Err(ProviderError::Unknown("lost".into())),
+            Some(Step::GarbleAnswer) => Err(ProviderError::Broken("garbled".into())),
             Some(Step::Running(percent)) => Ok(Progress::Running { percent: Some(percent) }),
             Some(Step::Fail(code)) => Ok(Progress::Failed { failure: failure(code) }),
             Some(Step::DeliverLater) => {
