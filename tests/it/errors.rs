@@ -71,7 +71,7 @@ fn generate(app: &TestApp, customer: &Customer) -> RequestBuilder {
 }
 
 /// Another key of the same account.
-async fn another_key(app: &TestApp, customer: &Customer, mode: Mode, new: NewKey) -> Customer {
+pub async fn another_key(app: &TestApp, customer: &Customer, mode: Mode, new: NewKey) -> Customer {
     let id = KeyId(app.app.clock.new_id());
     let account = (customer.id, customer.account, mode);
     let tx = app.app.db.begin().await.unwrap();
@@ -231,7 +231,7 @@ async fn what_the_key_may_not_do_is_refused(app: TestApp) -> TestApp {
     app
 }
 
-async fn freeze(app: &TestApp, customer: &Customer) {
+pub async fn freeze(app: &TestApp, customer: &Customer) {
     let tx = app.app.db.begin().await.unwrap();
     let account = entity::account::Entity::find_by_id(customer.account).one(&tx).await.unwrap().unwrap();
     let mut account = account.into_active_model();

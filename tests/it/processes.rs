@@ -19,6 +19,7 @@ mod zombie;
 
 on_postgres!(
     a_key_that_is_sent_to_both_at_once_makes_one_task,
+    an_accepted_task_is_found_at_once_in_another_process,
     a_balance_that_is_raced_from_both_is_spent_to_the_credit,
     a_spend_cap_that_is_raced_from_both_is_exact,
     a_limit_of_tasks_that_is_raced_from_both_is_exact,
@@ -59,6 +60,20 @@ async fn a_key_that_is_sent_to_both_at_once_makes_one_task(app: TestApp) -> Test
         assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
     }
     assert_eq!(app.balance(&customer).await, (json!(880), json!(120)));
+    there.stop().await;
+    app
+}
+
+async fn an_accepted_task_is_found_at_once_in_another_process(app: TestApp) -> TestApp {
+    let there = app.beside().await;
+    let customer = app.customer(Mode::Test, 1_000).await;
+    for _ in 0..20 {
+        let id = app.generate(&customer, &sora(json!({}))).await;
+        let found = app.client.get(format!("{}/api/ai/tasks/{id}", there.url)).bearer_auth(&customer.key);
+        let found = found.send().await.unwrap();
+        assert_eq!(found.status(), 200, "{id}");
+        assert_eq!(found.json::<Value>().await.unwrap()["charges"]["held"], json!(12));
+    }
     there.stop().await;
     app
 }

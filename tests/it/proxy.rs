@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use entity::Mode;
+use entity::{Credits, Mode};
 use futures_util::future::{join, join_all};
+use reelmeter::customer::key::NewKey;
+use reelmeter::provider::FailureCode;
 use reqwest::Method;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
@@ -12,13 +14,17 @@ use tests::{Answer, Customer, Cut, Proxy, Step, TestApp, on_postgres};
 use crate::live::going_on;
 use crate::{sora, wan};
 
+mod cancel;
+mod operator;
 mod restart;
 
 on_postgres!(
     a_request_whose_commit_is_cut_is_accepted_once,
     a_request_without_a_key_whose_commit_is_cut_is_accepted_once,
+    a_request_whose_commit_is_cut_counts_against_its_key_once,
     the_neighbours_of_a_batch_that_is_cut_get_what_is_theirs,
     a_settlement_whose_commit_is_cut_ends_the_task_once,
+    a_failure_whose_commit_is_cut_gives_everything_back_once,
     a_cancellation_whose_commit_is_cut_gives_back_once,
     a_grant_whose_commit_is_cut_is_given_once,
     who_asks_while_the_database_is_away_is_told_when_to_come_back,
@@ -72,6 +78,21 @@ async fn a_request_without_a_key_whose_commit_is_cut_is_accepted_once(app: TestA
     app
 }
 
+async fn a_request_whose_commit_is_cut_counts_against_its_key_once(app: TestApp) -> TestApp {
+    let (app, proxy) = behind(app).await;
+    let capped = NewKey { cap_day: Credits::from_whole(24), ..NewKey::default() };
+    let customer = app.customer_with(Mode::Test, 100, capped).await;
+    for cut in [Cut::Before, Cut::After] {
+        proxy.cut([cut]);
+        app.post(&customer, GENERATE, &sora(json!({}))).await.expect(200);
+        assert_eq!(proxy.cuts_left(), 0, "{cut:?}");
+    }
+    let refused = app.post(&customer, GENERATE, &sora(json!({}))).await.expect(402);
+    assert_eq!((&refused["code"], &refused["spent"]), (&json!("key_limit_reached"), &json!(24)));
+    assert_eq!(app.balance(&customer).await, (json!(76), json!(24)));
+    app
+}
+
 async fn the_neighbours_of_a_batch_that_is_cut_get_what_is_theirs(app: TestApp) -> TestApp {
     let (app, proxy) = behind(app).await;
     let (rich, other, poor) = (
@@ -112,6 +133,22 @@ async fn a_settlement_whose_commit_is_cut_ends_the_task_once(app: TestApp) -> Te
         let task = going_on(&app, app.finished(&customer, &id)).await;
         assert_eq!((proxy.cuts_left(), &task["creditsUsed"]), (0, &json!(18)), "{cut:?}");
         assert_eq!(app.balance(&customer).await, (json!(left), json!(0)));
+    }
+    app
+}
+
+async fn a_failure_whose_commit_is_cut_gives_everything_back_once(app: TestApp) -> TestApp {
+    let (app, proxy) = behind(app).await;
+    let app = app.with_worker().await;
+    let customer = app.customer(Mode::Live, 100).await;
+    for cut in [Cut::Before, Cut::After] {
+        app.fake.on_poll([Step::Wait, Step::Fail(FailureCode::Internal)]);
+        let id = app.generate(&customer, &wan(json!({}))).await;
+        app.wait_for(&customer, &id, &["running"]).await;
+        proxy.cut([cut]);
+        let task = going_on(&app, app.finished(&customer, &id)).await;
+        assert_eq!((proxy.cuts_left(), &task["state"]), (0, &json!("failed")), "{cut:?}");
+        assert_eq!(app.balance(&customer).await, (json!(100), json!(0)));
     }
     app
 }

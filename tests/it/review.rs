@@ -94,7 +94,7 @@ fn id_of(task: &str) -> TaskId {
 }
 
 /// Changes a job behind everybody's back.
-async fn change_job(app: &TestApp, task: &str, column: job::Column, value: impl Into<sea_orm::Value>) {
+pub async fn change_job(app: &TestApp, task: &str, column: job::Column, value: impl Into<sea_orm::Value>) {
     let tx = app.app.db.begin().await.unwrap();
     let update = job::Entity::update_many().col_expr(column, Expr::value(value.into()));
     update.filter(job::Column::TaskId.eq(id_of(task))).exec(&tx).await.unwrap();

@@ -109,6 +109,24 @@ async fn a_partial_delivery_captures_its_part_and_settles_once() {
 }
 
 #[tokio::test]
+async fn a_delivery_that_is_worth_nothing_gives_everything_back() {
+    on_every_engine(async |house| {
+        let account = house.funded(credits(100)).await;
+        let task = house.accept(account, credits(10)).await;
+        let settled = |fresh| Done::Settled {
+            state: TaskState::Completed,
+            captured: Credits::ZERO,
+            released: credits(10),
+            fresh,
+        };
+        assert_eq!(house.deliver(account, task, Credits::ZERO).await, settled(true));
+        assert_eq!(house.deliver(account, task, credits(10)).await, settled(false));
+        assert_eq!(house.balance(account).await, (credits(100), Credits::ZERO, Credits::ZERO));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn more_than_the_hold_is_never_captured() {
     on_every_engine(async |house| {
         let account = house.funded(credits(100)).await;
