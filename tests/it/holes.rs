@@ -14,6 +14,16 @@ use std::time::Duration;
 /// How long a test waits for something that is certain to happen before it gives up.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Waits until something is so.
+pub async fn until(what: &str, is_so: impl Fn() -> bool) {
+    let waiting = async {
+        while !is_so() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, waiting).await.unwrap_or_else(|_| panic!("{what}"));
+}
+
 /// How many holes we know.
 const HOLES: usize = 30;
 

@@ -1,6 +1,6 @@
 //! A provider that does what the test tells it, step by step, and counts what it is asked.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -55,6 +55,7 @@ struct State {
     polls: VecDeque<Step>,
     finds: VecDeque<Step>,
     later: Option<PathBuf>,
+    polled: BTreeSet<String>,
     /// Submit keys that were accepted, with how often each was sent.
     accepted: BTreeMap<String, u32>,
     canceled: HashMap<String, bool>,
@@ -105,9 +106,19 @@ impl Fake {
         self.lock().polls.len()
     }
 
-    /// How many submissions were asked to stop.
-    pub fn canceled(&self) -> usize {
-        self.lock().canceled.len()
+    /// Forgets what the next polls were to meet with: from now on they deliver.
+    pub fn deliver_from_now_on(&self) {
+        self.lock().polls.clear();
+    }
+
+    /// How many submissions were ever asked about.
+    pub fn polled(&self) -> usize {
+        self.lock().polled.len()
+    }
+
+    /// How many look-ups of lost submissions still meet with something that they were told.
+    pub fn finds_left(&self) -> usize {
+        self.lock().finds.len()
     }
 
     /// How many submissions ever reached the upstream.
@@ -182,6 +193,7 @@ impl Provider for FakeProvider {
     async fn poll(&self, id: &UpstreamId, submission: &Submission) -> Result<Progress, ProviderError> {
         let step = {
             let mut state = self.0.lock();
+            state.polled.insert(id.0.clone());
             if state.canceled.contains_key(&id.0) {
                 return Ok(Progress::Canceled);
             }

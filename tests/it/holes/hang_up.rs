@@ -9,21 +9,12 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction};
 use serde_json::json;
 use tests::{Customer, TestApp, on_both_engines};
 
+use super::until;
 use crate::wan;
 
 on_both_engines!(who_hangs_up_while_a_task_is_accepted_finds_it_under_the_same_key);
 
 const GENERATE: &str = "/api/ai/video/generate";
-
-/// Waits until something is so.
-async fn until(what: &str, is_so: impl Fn() -> bool) {
-    let waiting = async {
-        while !is_so() {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(super::PATIENCE, waiting).await.unwrap_or_else(|_| panic!("{what}"));
-}
 
 /// Keeps the ledger from writing.
 async fn block(app: &TestApp) -> DatabaseTransaction {
