@@ -24,7 +24,7 @@ use crate::db::Db;
 use crate::ledger::chain::Chain;
 use crate::ledger::{Lane, Ledger};
 use crate::limit::Limiter;
-use crate::media::{Allow, GuardedClient, LinkKey, LinkSigner, Store, Timeouts};
+use crate::media::{GuardedClient, LinkKey, LinkSigner, Store, Timeouts};
 use crate::metrics::Metrics;
 use crate::news::News;
 use crate::provider::Registry;
@@ -121,6 +121,7 @@ impl App {
         };
         let store = Store::open(&storage_url(&config)?)?;
         let links = Arc::new(link_signer(&secret)?);
+        let fetcher = fetcher(&config)?;
         let limiter = Limiter::new(clock.clone(), config.redis_url.as_ref());
         let app = App {
             key_callers: KeyCallers::new(db.clone(), clock.clone()),
@@ -136,7 +137,7 @@ impl App {
             store,
             links,
             providers,
-            fetcher: fetcher()?,
+            fetcher,
             webhooks: Arc::new(secret.derive(WEBHOOKS)),
             wake: Wake::default(),
             metrics,
@@ -244,7 +245,7 @@ fn mailer(config: &Config) -> anyhow::Result<Option<Mailer>> {
     Ok(Some(Mailer::new(url, from).context("REELMETER_SMTP_URL or REELMETER_MAIL_FROM")?))
 }
 
-fn fetcher() -> anyhow::Result<GuardedClient> {
+fn fetcher(config: &Config) -> anyhow::Result<GuardedClient> {
     // Installed once a process; a second time changes nothing.
     let _installed = rustls::crypto::ring::default_provider().install_default();
     let timeouts = Timeouts {
@@ -252,7 +253,7 @@ fn fetcher() -> anyhow::Result<GuardedClient> {
         read: Duration::from_secs(30),
         total: Duration::from_secs(900),
     };
-    Ok(GuardedClient::new(timeouts, Allow::default())?)
+    Ok(GuardedClient::new(timeouts, config.private_hosts.clone())?)
 }
 
 /// The catalog of these settings: the built-in one, or that of a folder.

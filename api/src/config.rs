@@ -15,6 +15,8 @@ use serde::Deserialize;
 use url::{Host, Url};
 use validator::{Validate, ValidationErrors};
 
+use crate::media::Allow;
+
 pub use read::FILE_NAME;
 
 /// Enough for a proxy that looks every second.
@@ -50,6 +52,9 @@ pub struct Config {
     /// Networks of the proxies in front, whose `X-Forwarded-For` is believed.
     #[serde(deserialize_with = "read::networks")]
     pub trusted_proxies: Vec<IpNet>,
+    /// Places inside the operator's own network, `HOST:PORT`, that customers may have called all the same.
+    #[serde(deserialize_with = "read::places")]
+    pub private_hosts: Allow,
     /// Replaces the built-in price book as what `pricing publish` reads.
     pub pricing_file: Option<PathBuf>,
     /// Replaces the built-in catalog.
@@ -115,6 +120,7 @@ impl Default for Config {
             smtp_url: None,
             mail_from: None,
             trusted_proxies: Vec::new(),
+            private_hosts: Allow::default(),
             pricing_file: None,
             catalog_dir: None,
             log: "info,sea_orm_migration=warn,sqlx=warn,poem::server=warn".into(),

@@ -20,6 +20,7 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use standardwebhooks::Webhook;
 use tests::{Customer, TestApp, on_both_engines};
+use tokio::sync::watch;
 
 use crate::wan;
 
@@ -39,7 +40,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Receiver {
     statuses: Arc<Mutex<VecDeque<StatusCode>>>,
-    received: Arc<Mutex<Vec<(HeaderMap, String)>>>,
+    received: Arc<watch::Sender<Vec<(HeaderMap, String)>>>,
 }
 
 impl Receiver {
@@ -57,13 +58,19 @@ impl Receiver {
 
     async fn answer(self, mut request: poem::Request) -> poem::Result<poem::Response> {
         let body = request.take_body().into_string().await?;
-        self.received.lock().unwrap().push((request.headers().clone(), body));
+        let headers = request.headers().clone();
+        self.received.send_modify(|received| received.push((headers, body)));
         let status = self.statuses.lock().unwrap().pop_front().unwrap_or(StatusCode::NO_CONTENT);
         Ok(poem::Response::builder().status(status).header("location", "/elsewhere").finish())
     }
 
     pub(crate) fn received(&self) -> Vec<(HeaderMap, String)> {
-        self.received.lock().unwrap().clone()
+        self.received.borrow().clone()
+    }
+
+    /// Waits until it was sent something.
+    pub(crate) async fn called(&self) {
+        self.received.subscribe().wait_for(|received| !received.is_empty()).await.unwrap();
     }
 }
 

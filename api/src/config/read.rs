@@ -14,8 +14,10 @@ use figment::{Figment, Provider};
 use ipnet::IpNet;
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, de};
+use url::Host;
 
 use super::{Config, ConfigError};
+use crate::media::Allow;
 
 /// The optional file of settings, in the folder that the program is started in.
 pub const FILE_NAME: &str = "reelmeter.toml";
@@ -156,6 +158,20 @@ pub fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>
             network(part).ok_or_else(|| de::Error::custom("networks such as 10.0.0.0/8 are expected"))
         })
         .collect()
+}
+
+/// Places such as `hooks.internal:8443`, separated by commas.
+pub fn places<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Allow, D::Error> {
+    let place = |text: &str| {
+        let (host, port) = text.trim().rsplit_once(':')?;
+        Some((Host::parse(host).ok()?.to_string(), port.parse().ok()?))
+    };
+    let text = String::deserialize(deserializer)?;
+    let parts = text.split(',').filter(|part| !part.trim().is_empty());
+    let places: Option<Vec<(String, u16)>> = parts.map(place).collect();
+    let places =
+        places.ok_or_else(|| de::Error::custom("places such as hooks.internal:8443 are expected"))?;
+    Ok(Allow::new(&places.iter().map(|(host, port)| (host.as_str(), *port)).collect::<Vec<_>>()))
 }
 
 #[cfg(test)]

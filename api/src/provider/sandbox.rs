@@ -32,6 +32,7 @@ use crate::provider::{
 };
 use clip::Plan;
 use directive::Directives;
+use fail::fail_point;
 use job::{Job, Jobs, Stage, Ticket};
 use queue::{Full, RenderQueue, Work};
 use sha2::{Digest, Sha256};
@@ -127,6 +128,7 @@ impl Provider for Sandbox {
         let is_new = self
             .accept(&id, submission)
             .map_err(|Full| ProviderError::Unavailable { retry_after_ms: Some(RETRY_AFTER_MS) })?;
+        fail_point!("sandbox.accepted");
         if is_new && Directives::parse(&submission.prompt).lost {
             return Err(ProviderError::Unknown("the sandbox lost its reply, as the prompt asked".to_owned()));
         }

@@ -166,6 +166,7 @@ impl<'a> Clip<'a> {
                     self.attempt.state = unclear(&error);
                     tracing::warn!(%error, "the outcome of a submission is unknown");
                     self.save().await?;
+                    fail_point!("submit.unclear");
                     return self.reconcile(false).await;
                 }
             }
@@ -214,6 +215,7 @@ impl<'a> Clip<'a> {
     async fn send_again(&mut self) -> Result<Result<(), NotMade>, Leave> {
         self.attempt.state = AttemptState::Absent;
         self.save().await?;
+        fail_point!("reconcile.absent");
         self.lost += 1;
         if self.lost == MOST_LOST {
             return Ok(Err(NotMade::lost()));
@@ -237,6 +239,7 @@ impl<'a> Clip<'a> {
             return self.failed(NotMade::failed(failure)).await;
         };
         self.shared.clip_is_made().await?;
+        fail_point!("poll.success");
         match store_clip(self.shared, &self.attempt, &remote).await? {
             Ok(row) => {
                 fail_point!("store.kept");

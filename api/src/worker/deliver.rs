@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use entity::delivery::DeliveryState;
 use entity::{AccountId, Timestamp, delivery, event};
+use fail::fail_point;
 use reqwest::Method;
 use sea_orm::sea_query::{Expr, LockBehavior, LockType};
 use sea_orm::{
@@ -120,7 +121,9 @@ async fn mark<'a>(
 }
 
 async fn deliver(context: &Context, delivery: delivery::Model, event: event::Model) {
+    fail_point!("deliver.call");
     let outcome = send(context, &delivery, &event).await;
+    fail_point!("deliver.reply");
     if let Ok(status) = outcome {
         tracing::Span::current().record("status", status);
     }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use entity::clip::ClipState;
 use entity::{attempt, clip};
+use fail::fail_point;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 use tracing::Instrument;
@@ -90,6 +91,7 @@ async fn try_store(
 ) -> Result<clip::Model, StoreFault> {
     let (path, stored) = fetch(shared, attempt, &remote.source).await?;
     let kept = keep(shared, attempt, &path, &stored).await;
+    fail_point!("store.copied");
     // What was fetched can be fetched again; the only copy of what was made here stays until it is kept.
     if kept.is_ok() || matches!(remote.source, ClipSource::Url(_)) {
         discard(&path).await;

@@ -1,56 +1,96 @@
-//! The program dies between two steps of a task. Each point of the source is here, and each is met by a process that aborts.
+//! The program dies between two steps, once or twice. Each point of the source is here, each is met by a process that aborts,
+//! and what is left in the end is what a run leaves in which nobody died.
 
 use std::collections::BTreeSet;
 use std::os::unix::process::ExitStatusExt;
+use std::pin::pin;
 
-use entity::{attempt, hold, task, transfer};
-use sea_orm::EntityTrait;
-use serde_json::{Value, json};
 use tests::Engine;
 
 use super::site::Site;
-use crate::program::{PATIENCE, Server};
+use super::story::{CANCELED, DELIVERED, FAILED, HALF, REDEEMED, Story, Telling, UNCLEAR};
+use crate::program::Server;
 
 /// SIGABRT.
 const ABORTED: i32 = 6;
 
-/// The prompt of a task of which nothing is delivered, and of one that is drawn.
-const FAILS: &str = "[sandbox:fail]";
-const IS_MADE: &str = "a paper boat";
-
-/// Tests that the program may die at a point when it comes there for the n-th time.
+/// Tests that the program may die at these points, one after the other: `POINT:N` is where it comes for the N-th time. In the
+/// end an attempt was sent so many times at most.
 macro_rules! dies {
-    ($($name:ident: $point:literal, $hit:literal, $prompt:expr;)*) => {
-        const POINTS: &[&str] = &[$($point),*];
+    ($($name:ident: $story:ident, [$($point:literal),*], $sends:literal;)*) => {
+        const POINTS: &[&str] = &[$($($point,)*)*];
 
         mod sqlite {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $name() {
-                super::dies_at(super::Engine::Sqlite, $point, $hit, $prompt).await;
+                super::lives_through(super::Engine::Sqlite, super::$story, &[$($point),*], $sends).await;
             })*
         }
 
         mod postgres {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $name() {
-                super::dies_at(super::Engine::Postgres, $point, $hit, $prompt).await;
+                super::lives_through(super::Engine::Postgres, super::$story, &[$($point),*], $sends).await;
             })*
         }
     };
 }
 
 dies! {
-    before_an_accept_is_committed: "lane.commit", 1, super::FAILS;
-    between_an_accept_and_its_reply: "lane.reply", 1, super::FAILS;
-    between_the_intent_and_the_call: "claim.call", 1, super::FAILS;
-    right_before_a_submission_is_sent: "submit.call", 1, super::FAILS;
-    between_a_submission_and_its_record: "submit.reply", 1, super::FAILS;
-    after_a_submission_is_recorded: "submit.recorded", 1, super::FAILS;
-    between_a_verdict_and_its_record: "poll.verdict", 1, super::FAILS;
-    between_a_stored_clip_and_its_record: "store.kept", 1, super::IS_MADE;
-    before_a_settlement_is_asked_for: "settle.ask", 1, super::FAILS;
-    before_a_settlement_is_committed: "lane.commit", 2, super::FAILS;
-    after_a_settlement_is_committed: "lane.reply", 2, super::IS_MADE;
+    // Nobody dies: this is what the others are compared with.
+    a_task_that_fails: FAILED, [], 1;
+    a_submission_whose_answer_is_lost: UNCLEAR, [], 1;
+    a_task_that_is_delivered: DELIVERED, [], 1;
+    a_task_that_is_delivered_by_half: HALF, [], 1;
+    a_task_that_is_canceled: CANCELED, [], 1;
+    a_code_that_is_redeemed: REDEEMED, [], 0;
+
+    before_an_accept_is_committed: FAILED, ["lane.commit:1"], 1;
+    between_an_accept_and_its_reply: FAILED, ["lane.reply:1"], 1;
+    between_the_intent_and_the_call: FAILED, ["claim.call:1"], 1;
+    right_before_a_submission_is_sent: FAILED, ["submit.call:1"], 2;
+    between_the_provider_s_acceptance_and_its_reply: FAILED, ["sandbox.accepted:1"], 2;
+    between_a_submission_and_its_record: FAILED, ["submit.reply:1"], 2;
+    after_a_submission_is_recorded: FAILED, ["submit.recorded:1"], 1;
+    between_an_unclear_answer_and_the_search: UNCLEAR, ["submit.unclear:1"], 2;
+    between_a_verdict_and_its_record: FAILED, ["poll.verdict:1"], 1;
+    between_a_success_and_its_clip: DELIVERED, ["poll.success:1"], 1;
+    between_a_clip_in_storage_and_the_end_of_its_source: DELIVERED, ["store.copied:1"], 1;
+    between_a_stored_clip_and_its_record: DELIVERED, ["store.kept:1"], 1;
+    before_a_settlement_is_asked_for: FAILED, ["settle.ask:1"], 1;
+    before_a_settlement_is_committed: FAILED, ["lane.commit:2"], 1;
+    after_a_settlement_is_committed: DELIVERED, ["lane.reply:2"], 1;
+    between_a_settlement_and_its_webhook: FAILED, ["deliver.call:1"], 1;
+    between_a_webhook_and_its_record: FAILED, ["deliver.reply:1"], 1;
+
+    before_a_wish_to_cancel_is_committed: CANCELED, ["lane.commit:2"], 1;
+    between_a_wish_to_cancel_and_its_reply: CANCELED, ["lane.reply:2"], 1;
+    after_the_provider_was_asked_to_cancel: CANCELED, ["cancel.reply:1"], 1;
+    between_a_cancellation_and_its_record: CANCELED, ["poll.verdict:1"], 1;
+    before_the_settlement_of_a_cancellation: CANCELED, ["settle.ask:1"], 1;
+    after_the_settlement_of_a_cancellation: CANCELED, ["lane.reply:3"], 1;
+
+    before_the_second_clip_is_sent: HALF, ["submit.call:2"], 2;
+    after_the_second_clip_is_recorded: HALF, ["submit.recorded:2"], 1;
+    between_the_only_clip_of_two_and_its_record: HALF, ["store.kept:1"], 1;
+    before_a_settlement_by_half: HALF, ["settle.ask:1"], 1;
+    before_a_settlement_by_half_is_committed: HALF, ["lane.commit:2"], 1;
+
+    before_a_redemption_is_claimed_for_good: REDEEMED, ["redeem.claimed:1"], 0;
+    before_the_credits_of_a_code_are_committed: REDEEMED, ["lane.commit:1"], 0;
+    after_the_credits_of_a_code_are_committed: REDEEMED, ["lane.reply:1"], 0;
+    between_the_credits_of_a_code_and_their_record: REDEEMED, ["redeem.given:1"], 0;
+
+    before_an_accept_and_then_before_its_reply: FAILED, ["lane.commit:1", "lane.reply:1"], 1;
+    before_the_call_and_when_nothing_was_found: FAILED, ["submit.call:1", "reconcile.absent:1"], 2;
+    at_each_of_two_calls: FAILED, ["sandbox.accepted:1", "submit.reply:1"], 3;
+    at_the_first_call_and_at_the_verdict: FAILED, ["claim.call:1", "poll.verdict:1"], 1;
+    at_the_storing_and_at_the_settlement: DELIVERED, ["store.copied:1", "lane.commit:1"], 1;
+    at_the_settlement_and_at_its_webhook: FAILED, ["settle.ask:1", "deliver.reply:1"], 1;
+    twice_between_a_webhook_and_its_record: FAILED, ["deliver.reply:1", "deliver.reply:1"], 1;
+    at_the_wish_to_cancel_and_at_the_settlement: CANCELED, ["lane.reply:2", "settle.ask:1"], 1;
+    with_one_clip_stored_and_with_both_recorded: HALF, ["store.kept:1", "settle.ask:1"], 1;
+    twice_while_a_code_is_redeemed: REDEEMED, ["redeem.claimed:1", "redeem.given:1"], 0;
 }
 
 #[test]
@@ -62,75 +102,38 @@ fn every_point_of_the_source_is_met() {
             found.extend(rest.split('"').next().map(str::to_owned));
         }
     });
-    let met: BTreeSet<String> = POINTS.iter().map(|point| (*point).to_owned()).collect();
+    let met: BTreeSet<String> =
+        POINTS.iter().filter_map(|point| point.split(':').next()).map(str::to_owned).collect();
     assert_eq!(found, met);
 }
 
-async fn dies_at(engine: Engine, point: &str, hit: u32, prompt: &str) {
+async fn lives_through(engine: Engine, story: Story, deaths: &[&str], sends: i64) {
     let site = Site::with(engine, 1_000).await;
-    let server = site.serve(Some(&format!("{point}:{hit}"))).await;
-    // It may die before it answers.
-    let told = submit(&site, &server, prompt).await;
-    let status = server.ended().await;
-    assert_eq!(status.signal(), Some(ABORTED), "{point} was not met: {status}");
-
-    let server = site.serve(None).await;
-    let accepted = submit(&site, &server, prompt).await.expect("an answer");
-    let id = accepted["taskId"].as_str().unwrap().to_owned();
-    if let Some(told) = told {
-        assert_eq!(told["taskId"], accepted["taskId"], "what was acknowledged is there");
+    let telling = Telling::of(story, &site).await;
+    for point in deaths {
+        dies_at(site.serve(Some(point)).await, &telling, point).await;
+        site.let_leases_end().await;
     }
-    let ended = end_of(&site, &server, &id).await;
-    assert_eq!(ended["state"], json!(if prompt == FAILS { "failed" } else { "completed" }));
+    let server = site.serve(None).await;
+    telling.tell(&server.url()).await.expect("the program is there");
     server.stop("-TERM").await;
-    assert_once(&site, prompt == FAILS).await;
+    insta::assert_snapshot!(story.name, site.left().await);
+    assert_eq!(site.most_sends().await, sends);
+    site.assert_stored().await;
+    site.assert_one_webhook();
     site.close().await;
 }
 
-/// The same request each time, by its idempotency key.
-async fn submit(site: &Site, server: &Server, prompt: &str) -> Option<Value> {
-    let body = json!({
-        "model": "doubao-seedance-1-0-lite-t2v-250428", "inputMode": "text_to_video", "prompt": prompt, "duration": 2,
-        "resolution": "480p", "aspectRatio": "16:9",
-    });
-    let request = tests::client()
-        .post(format!("{}/api/ai/video/generate", server.url()))
-        .bearer_auth(&site.key)
-        .header("idempotency-key", "once")
-        .json(&body);
-    let answer = request.send().await.ok()?;
-    assert_eq!(answer.status(), 200);
-    answer.json().await.ok()
-}
-
-/// Waits for the end of a task.
-async fn end_of(site: &Site, server: &Server, id: &str) -> Value {
-    let waiting = async {
-        loop {
-            let task = site.get(server, &format!("/api/ai/tasks/{id}")).await;
-            if task["status"] != json!(0) {
-                return task;
-            }
-            tokio::task::yield_now().await;
+/// The story goes as far as it can.
+async fn dies_at(server: Server, telling: &Telling<'_>, point: &str) {
+    let url = server.url();
+    let mut ended = pin!(server.ended());
+    let status = tokio::select! {
+        status = &mut ended => status,
+        told = telling.tell(&url) => {
+            assert!(told.is_err(), "{point} was not met: the story came to its end");
+            ended.await
         }
     };
-    tokio::time::timeout(PATIENCE, waiting).await.expect("the task ends")
-}
-
-/// One task, one hold that is settled whole, one submission under one key, and the transfers of a run in which nobody died.
-async fn assert_once(site: &Site, failed: bool) {
-    let db = site.db().await;
-    assert_eq!(task::Entity::find().all(db.read()).await.unwrap().len(), 1);
-    let holds = hold::Entity::find().all(db.read()).await.unwrap();
-    let [hold] = &holds[..] else { panic!("{holds:?}") };
-    let (captured, released) = (hold.captured, hold.released);
-    let nothing = entity::Credits::ZERO;
-    assert_eq!((captured == nothing, released == nothing), (failed, !failed), "{hold:?}");
-    let attempts = attempt::Entity::find().all(db.read()).await.unwrap();
-    assert_eq!(attempts.len(), 1, "{attempts:?}");
-    let transfers = transfer::Entity::find().all(db.read()).await.unwrap();
-    let kinds: Vec<_> = transfers.iter().map(|transfer| transfer.kind).collect();
-    use transfer::TransferKind::{Capture, Grant, Hold, Release};
-    assert_eq!(kinds, [Grant, Hold, if failed { Release } else { Capture }]);
-    db.close().await.unwrap();
+    assert_eq!(status.signal(), Some(ABORTED), "{point} was not met: {status}");
 }

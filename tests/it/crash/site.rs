@@ -1,17 +1,22 @@
 //! The program over a database of its own, with a customer; it can die and start again.
 
+use std::collections::HashSet;
+use std::path::PathBuf;
 use std::process::Stdio;
 
+use entity::delivery;
 use reelmeter::app;
 use reelmeter::config::Config;
 use reelmeter::ledger::chain::Chain;
 use reelmeter::ledger::check::{Scope, check};
 use reelmeter::secret::Secret;
+use sea_orm::EntityTrait;
+use sea_orm::sea_query::Expr;
 use secrecy::SecretString;
-use serde_json::Value;
 use tests::{Engine, TestDatabase};
 use tokio::process::Command;
 
+use crate::callback::Receiver;
 use crate::program::{Server, output_of, reelmeter, text};
 
 /// Signs the journal and everything else.
@@ -20,8 +25,13 @@ const SECRET: &str = "k1:5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5
 pub struct Site {
     folder: tempfile::TempDir,
     database: TestDatabase,
+    /// The customer's id.
+    pub customer: String,
     /// Of the customer, in test mode.
     pub key: String,
+    /// The customer's own server.
+    pub receiver: Receiver,
+    port: u16,
 }
 
 impl Site {
@@ -33,7 +43,9 @@ impl Site {
     }
 
     pub async fn over(folder: tempfile::TempDir, database: TestDatabase, credits: u32) -> Site {
-        let mut site = Site { folder, database, key: String::new() };
+        let (receiver, port) = Receiver::start(&[]).await;
+        let (customer, key) = (String::new(), String::new());
+        let mut site = Site { folder, database, customer, key, receiver, port };
         site.run(&["migrate"]).await;
         site.run(&["pricing", "publish"]).await;
         let made = site.run(&["admin", "customer", "create", "--name", "Acme", "--admit"]).await;
@@ -46,6 +58,7 @@ impl Site {
         site.run(&[&grant[..], &why[..]].concat()).await;
         let key = ["admin", "key", "create", "--customer", &customer, "--mode", "test", "--name", "ci"];
         site.key = site.run(&key).await.trim().to_owned();
+        site.customer = customer;
         site
     }
 
@@ -54,12 +67,23 @@ impl Site {
         command
             .env("REELMETER_DATABASE_URL", &self.database.url)
             .env("REELMETER_SECRET", SECRET)
-            .env("REELMETER_HEARTBEAT_LIMIT_S", "2");
+            .env("REELMETER_HEARTBEAT_LIMIT_S", "2")
+            .env("REELMETER_DRAIN_S", "0")
+            .env("REELMETER_PRIVATE_HOSTS", format!("127.0.0.1:{}", self.port));
         command
     }
 
+    /// Where the customer wants to be told.
+    pub fn callback_url(&self) -> String {
+        format!("http://127.0.0.1:{}/hook", self.port)
+    }
+
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
     /// A command of an operator.
-    async fn run(&self, arguments: &[&str]) -> String {
+    pub async fn run(&self, arguments: &[&str]) -> String {
         let output = output_of(self.command(arguments)).await;
         assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
         text(&output.stdout)
@@ -74,9 +98,22 @@ impl Site {
         Server::of(command.stderr(Stdio::null())).await
     }
 
-    pub async fn get(&self, server: &Server, path: &str) -> Value {
-        let request = tests::client().get(format!("{}{path}", server.url())).bearer_auth(&self.key);
-        request.send().await.unwrap().error_for_status().unwrap().json().await.unwrap()
+    /// With the program stopped: what a worker that died had taken up is for others again, as after a minute.
+    pub async fn let_leases_end(&self) {
+        let db = self.db().await;
+        let tx = db.begin().await.unwrap();
+        let now = Expr::col(delivery::Column::CreatedAt);
+        delivery::Entity::update_many().col_expr(delivery::Column::NextAt, now).exec(&tx).await.unwrap();
+        tx.commit().await.unwrap();
+        db.close().await.unwrap();
+    }
+
+    /// The receiver was told of one event: at least once, each time under the same id and in the same words.
+    pub fn assert_one_webhook(&self) {
+        let received = self.receiver.received();
+        let told: HashSet<_> =
+            received.iter().map(|(headers, body)| (&headers["webhook-id"], body)).collect();
+        assert!(told.len() <= 1, "{told:?}");
     }
 
     /// The database, with the program stopped or beside it.
@@ -87,7 +124,7 @@ impl Site {
     fn config(&self) -> Config {
         Config {
             database_url: Some(SecretString::from(self.database.url.clone())),
-            data_dir: self.folder.path().join("data"),
+            data_dir: self.data(),
             ..Config::default()
         }
     }

@@ -2,6 +2,7 @@ use secrecy::ExposeSecret;
 
 use super::super::{LogFormat, Role};
 use super::*;
+use crate::media::check_url;
 
 const EXAMPLE_FILE: &str = include_str!("../../../../deploy/reelmeter.example.toml");
 
@@ -60,6 +61,8 @@ fn what_is_wrong_is_said_in_a_sentence_that_names_the_setting() {
         ("REELMETER_ROLE", "both", "REELMETER_ROLE is wrong: "),
         ("REELMETER_MAX_BODY_BYTES", "1 MB", "REELMETER_MAX_BODY_BYTES is wrong: a whole number is expected"),
         ("REELMETER_TASK_DEADLINE_S", "5", "REELMETER_TASK_DEADLINE_S must be from 60 to 86400"),
+        ("REELMETER_PRIVATE_HOSTS", "10.0.0.7", "REELMETER_PRIVATE_HOSTS is wrong: places such as"),
+        ("REELMETER_PRIVATE_HOSTS", "http://x:80", "REELMETER_PRIVATE_HOSTS is wrong: places such as"),
         ("REELMETER_DRAIN_S", "301", "REELMETER_DRAIN_S must be from 0 to 300"),
         ("REELMETER_ROLE", "worker", "REELMETER_ROLE must be all on SQLite"),
         ("REELMETER_DATABASE_URL", "mysql://x", "REELMETER_DATABASE_URL must be sqlite:PATH or postgres://"),
@@ -70,6 +73,15 @@ fn what_is_wrong_is_said_in_a_sentence_that_names_the_setting() {
         assert!(sentence.starts_with(start), "{name}={value}: {sentence}");
         assert!(!sentence.contains('\n'), "{sentence}");
     }
+}
+
+#[test]
+fn exactly_the_private_places_that_are_listed_may_be_called() {
+    let listed = "hooks.internal:9000, [::1]:9000";
+    let config = from_environment(&[("REELMETER_PRIVATE_HOSTS", listed)]).unwrap();
+    let may_call = |url: &str| check_url(&url.parse().unwrap(), &config.private_hosts).is_ok();
+    assert!(may_call("http://hooks.internal:9000/") && may_call("http://[::1]:9000/"));
+    assert!(!may_call("http://hooks.internal:9001/") && !may_call("http://127.0.0.1:9000/"));
 }
 
 #[test]

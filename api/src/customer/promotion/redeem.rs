@@ -8,6 +8,7 @@ use std::collections::HashMap;
 
 use entity::grant::GrantClass;
 use entity::{AccountId, Credits, Mode, Timestamp, promotion, redemption};
+use fail::fail_point;
 use futures_util::future::join_all;
 use sea_orm::sea_query::Expr;
 use sea_orm::{
@@ -73,7 +74,9 @@ impl Cashier<'_> {
         if redemption.granted_at.is_some() {
             return Err(RedeemError::AlreadyRedeemed);
         }
+        fail_point!("redeem.claimed");
         self.give(&promotion, &redemption).await?;
+        fail_point!("redeem.given");
         self.mark_granted(&[&redemption]).await?;
         self.redeemed(promotion, &redemption).await
     }

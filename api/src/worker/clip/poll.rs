@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use fail::fail_point;
+
 use super::super::run::Leave;
 use super::super::tally::Fate;
 use super::super::{call, jittered};
@@ -94,6 +96,7 @@ impl Clip<'_> {
         {
             tracing::info!(%error, "the provider did not cancel");
         }
+        fail_point!("cancel.reply");
     }
 
     /// Waits for the next poll; a fresh wish to cancel is not kept waiting.
