@@ -4,5 +4,6 @@
 mod books;
 mod kill;
 mod point;
+mod scratch;
 mod site;
 mod story;

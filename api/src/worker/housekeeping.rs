@@ -14,7 +14,7 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, DbErr, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait};
 use tokio_util::sync::CancellationToken;
 
-use super::{Context, claim, pause};
+use super::{Context, claim, pause, scratch};
 use crate::customer::promotion::Cashier;
 use crate::ledger::check::{Scope, check};
 use crate::ledger::{Command, SettledBy, audit, read};
@@ -53,6 +53,7 @@ pub async fn run(context: Context, stop: CancellationToken) {
             report("events", forget_events(&context).await);
             report("sessions", context.app.reception.tidy_up().await.map_err(Into::into));
             report("objects", sweep_objects(&context).await);
+            report("scratch", scratch::sweep(&context).await);
         }
         round += 1;
     }

@@ -12,6 +12,7 @@ mod deliver;
 mod housekeeping;
 mod mine;
 mod run;
+mod scratch;
 mod store;
 mod submission;
 mod tally;

@@ -1,0 +1,32 @@
+//! What a process that died leaves where clips are made is taken away, once nobody can be at it any more.
+
+use std::fs::File;
+use std::time::{Duration, SystemTime};
+
+use tests::{TestApp, on_both_engines};
+
+on_both_engines!(old_files_in_the_scratch_folder_are_deleted_and_fresh_ones_are_not);
+
+const HOURS: u64 = 3_600;
+
+async fn old_files_in_the_scratch_folder_are_deleted_and_fresh_ones_are_not(app: TestApp) -> TestApp {
+    let folder = app.app.config.data_dir.join("scratch");
+    std::fs::create_dir_all(folder.join("folder")).unwrap();
+    for (name, hours) in [("drawn.mp4.7.part", 0), ("task-1-1.fetched", 0), ("fresh.mp4", 2)] {
+        let modified = SystemTime::now() + Duration::from_secs(hours * HOURS);
+        File::create(folder.join(name)).unwrap().set_modified(modified).unwrap();
+    }
+    app.advance(7 * HOURS as i64);
+    let app = app.with_worker().await;
+    let left = || {
+        let entries = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name());
+        let mut names: Vec<String> = entries.map(|name| name.into_string().unwrap()).collect();
+        names.sort();
+        names
+    };
+    while left().len() > 2 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(left(), ["folder", "fresh.mp4"]);
+    app
+}
