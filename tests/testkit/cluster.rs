@@ -57,14 +57,18 @@ impl Cluster {
         format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
     }
 
-    /// Ends every process of it at once, as a power failure does, and starts it again.
-    pub async fn restart_after_kill(&mut self) {
+    /// Ends every process of it at once, as a power failure does.
+    pub async fn kill(&mut self) {
         let id = self.child.id().expect("it runs").to_string();
         let children = Command::new("pgrep").args(["-P", &id]).output().await.expect("pgrep runs");
         let children = String::from_utf8(children.stdout).expect("ids");
         let all = children.split_whitespace().chain([id.as_str()]);
         run_quietly(Command::new("kill").arg("-9").args(all)).await;
         self.child.wait().await.expect("it has ended");
+    }
+
+    /// After it was killed.
+    pub async fn start_again(&mut self) {
         let starting = async {
             loop {
                 // Refused while a process of the one before is still about to end.

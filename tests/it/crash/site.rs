@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 use std::process::Stdio;
 
-use entity::delivery;
+use entity::{delivery, job};
 use reelmeter::app;
 use reelmeter::config::Config;
 use reelmeter::ledger::chain::Chain;
@@ -17,7 +17,7 @@ use tests::{Engine, TestDatabase};
 use tokio::process::Command;
 
 use crate::callback::Receiver;
-use crate::program::{Server, output_of, reelmeter, text};
+use crate::program::{PATIENCE, Server, output_of, reelmeter, text};
 
 /// Signs the journal and everything else.
 const SECRET: &str = "k1:5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a";
@@ -96,6 +96,30 @@ impl Site {
             command.env("TEST_CRASH_AT", crash);
         }
         Server::of(command.stderr(Stdio::null())).await
+    }
+
+    /// What `admin check` finds wrong with the whole book.
+    pub async fn violations(&self) -> usize {
+        let output = output_of(self.command(&["admin", "check"])).await;
+        let told = text(&output.stdout);
+        if output.status.success() {
+            assert!(told.starts_with("the books balance"), "{told}");
+            return 0;
+        }
+        eprintln!("{told}{}", text(&output.stderr));
+        told.lines().count().max(1)
+    }
+
+    /// Waits until every task has come to its end.
+    pub async fn all_ended(&self) {
+        let db = self.db().await;
+        let ending = async {
+            while job::Entity::find().one(db.read()).await.unwrap().is_some() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, ending).await.expect("every task ends");
+        db.close().await.unwrap();
     }
 
     /// With the program stopped: what a worker that died had taken up is for others again, as after a minute.
