@@ -1,7 +1,7 @@
 //! What a process that died leaves where clips are made is taken away, once nobody can be at it any more.
 
 use std::fs::File;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, UNIX_EPOCH};
 
 use tests::{TestApp, on_both_engines};
 
@@ -12,8 +12,9 @@ const HOURS: u64 = 3_600;
 async fn old_files_in_the_scratch_folder_are_deleted_and_fresh_ones_are_not(app: TestApp) -> TestApp {
     let folder = app.app.config.data_dir.join("scratch");
     std::fs::create_dir_all(folder.join("folder")).unwrap();
+    let now = u64::try_from(app.app.clock.now().seconds()).unwrap();
     for (name, hours) in [("drawn.mp4.7.part", 0), ("task-1-1.fetched", 0), ("fresh.mp4", 2)] {
-        let modified = SystemTime::now() + Duration::from_secs(hours * HOURS);
+        let modified = UNIX_EPOCH + Duration::from_secs(now + hours * HOURS);
         File::create(folder.join(name)).unwrap().set_modified(modified).unwrap();
     }
     app.advance(7 * HOURS as i64);
