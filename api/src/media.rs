@@ -20,4 +20,4 @@ pub use guard::{Allow, GuardedClient, Refused, Timeouts, check_url};
 pub use link::{ClipRef, KeyError, LinkError, LinkKey, LinkSigner, Proof, Variant};
 pub use probe::{NotAVideo, Probe, probe, probe_file};
 pub use range::{Asked, Plan, Representation, any_tag_matches, plan};
-pub use store::{Meta, Store, StoreError, clip_key};
+pub use store::{Meta, Store, StoreError, clip_key, is_unfinished};

@@ -3,7 +3,13 @@
 //! A key appears only when all its bytes are there: files are written aside, synced and renamed; S3 publishes an object
 //! when its upload is completed. Keys hold the hash of the content, so writing one twice writes the same bytes.
 
-use std::{io, ops::Range, path::Path as FilePath, sync::Arc, time::SystemTime};
+use std::{
+    io,
+    ops::Range,
+    path::{Path as FilePath, PathBuf},
+    sync::Arc,
+    time::SystemTime,
+};
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, TryStreamExt, stream::BoxStream};
@@ -84,10 +90,18 @@ impl From<ObjectMeta> for Meta {
     }
 }
 
+/// Whether a file in storage is the beginning of an object (`KEY#N`), as it is written aside or was left by a crash.
+pub fn is_unfinished(path: &FilePath) -> bool {
+    let number = path.to_str().and_then(|path| path.rsplit_once('#')).map(|(_, number)| number);
+    number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
 /// Opened storage; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Store {
     objects: Arc<dyn ObjectStore>,
+    /// Of the files, if they are no objects of S3.
+    folder: Option<PathBuf>,
 }
 
 impl Store {
@@ -109,8 +123,8 @@ impl Store {
         let path = url.to_file_path().map_err(|()| StoreError::Url("not an absolute path".into()))?;
         std::fs::create_dir_all(&path).map_err(|e| StoreError::Url(format!("{}: {e}", path.display())))?;
         // Synced, because a clip is announced as completed right after; cleaned up, because each task has a folder.
-        let files = LocalFileSystem::new_with_prefix(path)?.with_fsync(true).with_automatic_cleanup(true);
-        Ok(Self { objects: Arc::new(files) })
+        let files = LocalFileSystem::new_with_prefix(&path)?.with_fsync(true).with_automatic_cleanup(true);
+        Ok(Self { objects: Arc::new(files), folder: Some(path) })
     }
 
     fn bucket(builder: AmazonS3Builder, url: &Url) -> Result<Self, StoreError> {
@@ -124,7 +138,12 @@ impl Store {
             .with_config(AmazonS3ConfigKey::Client(ClientConfigKey::ReadTimeout), "30 seconds")
             .with_allow_http(plain)
             .build()?;
-        Ok(Self { objects: Arc::new(PrefixStore::new(s3, prefix)) })
+        Ok(Self { objects: Arc::new(PrefixStore::new(s3, prefix)), folder: None })
+    }
+
+    /// Where the objects are files.
+    pub fn folder(&self) -> Option<&FilePath> {
+        self.folder.as_deref()
     }
 
     /// Copies a local file to `key`. Compare the answer with the hash in the key: the file may have changed since.

@@ -85,10 +85,11 @@ dies! {
     before_the_call_and_when_nothing_was_found: FAILED, ["submit.call:1", "reconcile.absent:1"], 2;
     at_each_of_two_calls: FAILED, ["sandbox.accepted:1", "submit.reply:1"], 3;
     at_the_first_call_and_at_the_verdict: FAILED, ["claim.call:1", "poll.verdict:1"], 1;
-    at_the_storing_and_at_the_settlement: DELIVERED, ["store.copied:1", "lane.commit:1"], 1;
+    at_the_storing_and_at_the_settlement: DELIVERED, ["store.copied:1", "lane.commit:2"], 1;
     at_the_settlement_and_at_its_webhook: FAILED, ["settle.ask:1", "deliver.reply:1"], 1;
     twice_between_a_webhook_and_its_record: FAILED, ["deliver.reply:1", "deliver.reply:1"], 1;
     at_the_wish_to_cancel_and_at_the_settlement: CANCELED, ["lane.reply:2", "settle.ask:1"], 1;
+    at_the_storing_and_while_the_customer_asks_again: DELIVERED, ["store.copied:1", "lane.commit:1"], 1;
     with_one_clip_stored_and_with_both_recorded: HALF, ["store.kept:1", "settle.ask:1"], 1;
     twice_while_a_code_is_redeemed: REDEEMED, ["redeem.claimed:1", "redeem.given:1"], 0;
 }

@@ -12,7 +12,7 @@ fn in_directory() -> (tempfile::TempDir, Store) {
 }
 
 fn in_bucket() -> Store {
-    Store { objects: Arc::new(PrefixStore::new(InMemory::new(), "pre/fix")) }
+    Store { objects: Arc::new(PrefixStore::new(InMemory::new(), "pre/fix")), folder: None }
 }
 
 fn source(parts: Vec<Bytes>) -> impl Stream<Item = io::Result<Bytes>> + Unpin {
