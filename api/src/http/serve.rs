@@ -102,14 +102,15 @@ where
         let (local, remote) = (LocalAddr(local.into()), RemoteAddr(from.into()));
         let (endpoint, draining, version) = (endpoint.clone(), draining.clone(), request.version());
         let request = Request::from((request, local, remote, Scheme::HTTP));
-        async move {
+        // In one piece on the heap: the connection moves it about, and it is large.
+        Box::pin(async move {
             let mut answer: hyper::Response<_> = endpoint.get_response(request).await.into();
             // HTTP/2 has no such header; its connections are ended in order when they are told to finish.
             if draining.is_cancelled() && version <= Version::HTTP_11 {
                 answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
             Ok::<_, Infallible>(answer)
-        }
+        })
     });
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(IDLE);

@@ -2,6 +2,7 @@
 //! are routes, whatever callers come up with.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::{PoisonError, RwLock};
 use std::time::Instant;
 
@@ -24,6 +25,7 @@ pub struct Tally {
     plain: HashMap<&'static str, &'static str>,
     templates: Vec<&'static str>,
     series: RwLock<HashMap<Labels, Series>>,
+    refusals: RwLock<HashMap<&'static str, Counter>>,
 }
 
 /// Method, route and class of the status.
@@ -52,6 +54,7 @@ impl Tally {
             plain: plain.into_iter().map(|path| (path, path)).collect(),
             templates,
             series: RwLock::default(),
+            refusals: RwLock::default(),
         }
     }
 
@@ -61,7 +64,8 @@ impl Tally {
     }
 
     pub fn refused(&self, code: &'static str) {
-        self.metrics.counter(&table::HTTP_REFUSALS, &[code]).increment(1);
+        let made = || self.metrics.counter(&table::HTTP_REFUSALS, &[code]);
+        known(&self.refusals, code, made).increment(1);
     }
 
     /// The template that a path fits.
@@ -72,18 +76,25 @@ impl Tally {
     }
 
     fn series(&self, labels: Labels) -> Series {
-        let known = self.series.read().unwrap_or_else(PoisonError::into_inner).get(&labels).cloned();
-        known.unwrap_or_else(|| {
+        known(&self.series, labels, || {
             let (method, route, status) = labels;
             let labeled = [method, route, status];
-            let made = Series {
+            Series {
                 requests: self.metrics.counter(&table::HTTP_REQUESTS, &labeled),
                 duration: self.metrics.histogram(&table::HTTP_DURATION, &labeled),
-            };
-            self.series.write().unwrap_or_else(PoisonError::into_inner).insert(labels, made.clone());
-            made
+            }
         })
     }
+}
+
+/// What is known under these labels, made when it is not.
+fn known<K: Eq + Hash, V: Clone>(known: &RwLock<HashMap<K, V>>, labels: K, make: impl FnOnce() -> V) -> V {
+    let found = known.read().unwrap_or_else(PoisonError::into_inner).get(&labels).cloned();
+    found.unwrap_or_else(|| {
+        let made = make();
+        known.write().unwrap_or_else(PoisonError::into_inner).insert(labels, made.clone());
+        made
+    })
 }
 
 impl InFlight<'_> {

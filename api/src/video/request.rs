@@ -7,58 +7,60 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::catalog::InputMode;
 
 /// What a customer asks for, before defaults. Absent and empty mean the same.
+///
+/// The fields stand in the order of their names: the content hash is over what is written, whose keys are in order.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct GenerateRequest {
-    /// Id or alias.
-    pub model: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub input_mode: Option<InputMode>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub prompt: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub negative_prompt: Option<String>,
-    /// In the order given.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub media: Vec<Media>,
-    /// Whole seconds of one clip.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub duration_s: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub resolution: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub aspect_ratio: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub seed: Option<i64>,
+    pub callback_url: Option<String>,
     /// Clips.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub count: Option<u32>,
+    /// Whole seconds of one clip.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub generate_audio: Option<bool>,
-    /// Typed wishes of some families; the keys are those of [`super::catalog::OptionName`].
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub options: BTreeMap<String, Value>,
-    /// Keys of a provider's own, allowed model by model.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub extra: BTreeMap<String, Value>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub callback_url: Option<String>,
+    pub duration_s: Option<u32>,
     /// The customer's own name for the task.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub external_task_id: Option<String>,
+    /// Keys of a provider's own, allowed model by model.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", serialize_with = "in_order")]
+    pub extra: BTreeMap<String, Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub generate_audio: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input_mode: Option<InputMode>,
+    /// In the order given.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub media: Vec<Media>,
+    /// Kept and given back; never sent to a provider.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", serialize_with = "in_order")]
+    pub metadata: BTreeMap<String, Value>,
+    /// Id or alias.
+    pub model: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub negative_prompt: Option<String>,
+    /// Typed wishes of some families; the keys are those of [`super::catalog::OptionName`].
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", serialize_with = "in_order")]
+    pub options: BTreeMap<String, Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prompt: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resolution: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seed: Option<i64>,
     /// The customer's own name for their end user.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
-    /// Kept and given back; never sent to a provider.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub metadata: BTreeMap<String, Value>,
 }
 
 /// A picture, video or sound to work from.
@@ -124,26 +126,35 @@ impl GenerateRequest {
         hash.update([HASH_VERSION]);
         hash.update(route_family);
         hash.update([0]);
-        hash.update(self.canonical_json());
+        hash.update(self.to_json());
         hash.finalize().into()
     }
 
+    /// The request as it is stored, with the keys of every object in order.
     #[expect(clippy::expect_used, reason = "strings, numbers and maps with string keys always become JSON")]
-    fn canonical_json(&self) -> String {
-        sorted(serde_json::to_value(self).expect("a request is plain data")).to_string()
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("a request is plain data")
     }
 }
 
-/// Sorts the keys of every object. `serde_json` happens to do so already, but a dependency can switch that off for
-/// the whole program (`preserve_order`), and a hash that decides about money must not move with it.
-fn sorted(value: Value) -> Value {
-    match value {
-        Value::Object(map) => {
-            let ordered: BTreeMap<String, Value> = map.into_iter().collect();
-            Value::Object(ordered.into_iter().map(|(k, v)| (k, sorted(v))).collect::<Map<_, _>>())
+/// Writes objects with their keys in order at any depth. Whether `serde_json` keeps them so is up to any dependency
+/// (`preserve_order`), and a hash that decides about money must not move with it.
+fn in_order<S: Serializer>(map: &BTreeMap<String, Value>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(map.iter().map(|(key, value)| (key, InOrder(value))))
+}
+
+struct InOrder<'v>(&'v Value);
+
+impl Serialize for InOrder<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Value::Object(map) => {
+                let ordered: BTreeMap<_, _> = map.iter().map(|(key, value)| (key, InOrder(value))).collect();
+                serializer.collect_map(ordered)
+            }
+            Value::Array(items) => serializer.collect_seq(items.iter().map(InOrder)),
+            plain => plain.serialize(serializer),
         }
-        Value::Array(items) => Value::Array(items.into_iter().map(sorted).collect()),
-        plain => plain,
     }
 }
 

@@ -268,7 +268,7 @@ impl Video {
         };
         let request = task_request::Model {
             task_id: id,
-            request: serde_json::to_string(&submission.request)?,
+            request: submission.request.to_json(),
             effective: serde_json::to_string(&checked.effective)?,
             warnings: serde_json::to_string(&checked.warnings)?,
         };

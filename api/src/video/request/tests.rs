@@ -72,6 +72,14 @@ fn the_order_of_keys_does_not_count_at_any_depth() {
 }
 
 #[test]
+fn a_request_is_written_with_its_keys_in_order() {
+    let json = full().to_json();
+    let sorted: BTreeMap<String, Value> = serde_json::from_str(&json).unwrap();
+    assert_eq!(sorted.len(), 17);
+    assert_eq!(json, serde_json::to_string(&sorted).unwrap());
+}
+
+#[test]
 fn the_route_family_counts_and_can_not_run_into_the_content() {
     assert_ne!(full().content_hash("generate"), full().content_hash("quote"));
 }
@@ -80,7 +88,7 @@ fn the_route_family_counts_and_can_not_run_into_the_content() {
 #[test]
 fn the_hash_of_a_known_request_stays_what_it_is() {
     let request = GenerateRequest { model: "walker".into(), ..Default::default() };
-    assert_eq!(request.canonical_json(), r#"{"model":"walker"}"#);
+    assert_eq!(request.to_json(), r#"{"model":"walker"}"#);
     let hash: String = request.content_hash("generate").iter().map(|b| format!("{b:02x}")).collect();
     assert_eq!(hash, "6dc8cb892c067d29d776379f8435f5201c536cbca18cd345a51adbfc5732de29");
 }

@@ -1,6 +1,7 @@
 //! From the native body to the one request of the video room.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use poem_openapi::Object;
 use serde_json::Value;
@@ -95,7 +96,7 @@ pub fn fold(mut body: Fields, idempotency_key: Option<String>) -> Result<Folded,
 fn request(body: &mut Fields) -> GenerateRequest {
     GenerateRequest {
         model: body.text("model").unwrap_or_default(),
-        input_mode: body.word("inputMode", &input_modes(), |text| text.parse().ok()),
+        input_mode: body.word("inputMode", &INPUT_MODES, |text| text.parse().ok()),
         prompt: body.text("prompt"),
         negative_prompt: body.text("negativePrompt"),
         media: media(body),
@@ -114,9 +115,7 @@ fn request(body: &mut Fields) -> GenerateRequest {
     }
 }
 
-fn input_modes() -> String {
-    format!("one of {}", join(InputMode::ALL))
-}
+static INPUT_MODES: LazyLock<String> = LazyLock::new(|| format!("one of {}", join(InputMode::ALL)));
 
 fn media(body: &mut Fields) -> Vec<Media> {
     let mut media = Vec::new();
