@@ -2,7 +2,7 @@
 //!
 //! SQLite has one write connection, behind the pool's fair queue, through which every write of the program goes; readers
 //! have a read-only pool of their own, so that they never wait for a writer. PostgreSQL has a pool for everything ordinary
-//! and a small one of its own for the lane, which must never wait for a free connection.
+//! and a small one for batches, whose writers must never wait for a free connection: the lane and the worker's scribe.
 
 use std::time::Duration;
 
@@ -20,13 +20,13 @@ pub mod lookup;
 
 mod driver;
 
-pub use driver::{Connection, LaneTransaction, Reader};
+pub use driver::{BulkTransaction, Connection, Reader};
 
 #[derive(Clone, Debug)]
 pub struct Db {
     read: DatabaseConnection,
     write: DatabaseConnection,
-    lane: DatabaseConnection,
+    bulk: DatabaseConnection,
 }
 
 /// The `user_version` of a SQLite file that was made as a backup.
@@ -36,6 +36,8 @@ const NOW: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::big
 /// How long an idle connection to PostgreSQL is taken to be alive without asking.
 const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 const ACQUIRE: Duration = Duration::from_secs(10);
+/// The lane's, the one beside it for locked accounts, and the scribe's.
+const BULK_CONNECTIONS: u32 = 3;
 
 impl Db {
     /// Connects to `sqlite:PATH` or `postgres://…`.
@@ -49,13 +51,14 @@ impl Db {
     async fn sqlite(path: &str) -> Result<Db, DbErr> {
         let write = Database::connect(sqlite_options(path, "rwc", 1)).await?;
         let read = Database::connect(sqlite_options(path, "rw", 4)).await?;
-        Ok(Db { read, lane: write.clone(), write })
+        Ok(Db { read, bulk: write.clone(), write })
     }
 
     async fn postgres(url: &str) -> Result<Db, DbErr> {
         let ordinary = Database::connect(postgres_options(url, 16, &[])).await?;
-        let lane = Database::connect(postgres_options(url, 2, driver::LANE_SETTINGS)).await?;
-        Ok(Db { read: ordinary.clone(), write: ordinary, lane })
+        let bulk = postgres_options(url, BULK_CONNECTIONS, driver::BULK_SETTINGS);
+        let bulk = Database::connect(bulk).await?;
+        Ok(Db { read: ordinary.clone(), write: ordinary, bulk })
     }
 
     /// For look-ups. On SQLite it can't write.
@@ -73,9 +76,9 @@ impl Db {
         begin(&self.write).await
     }
 
-    /// Begins the lane's transaction, on a connection that nobody else uses (SQLite: the one that everybody shares).
-    pub async fn begin_lane(&self) -> Result<LaneTransaction, DbErr> {
-        LaneTransaction::begin(&self.lane).await
+    /// Begins the transaction of a batch, on a connection that is kept for it (SQLite: the one that everybody shares).
+    pub async fn begin_bulk(&self) -> Result<BulkTransaction, DbErr> {
+        BulkTransaction::begin(&self.bulk).await
     }
 
     /// The sessions' own handles: for look-ups, and for writes that are one statement each.
@@ -129,10 +132,10 @@ impl Db {
         Ok(())
     }
 
-    /// How busy the connections are. On SQLite the lane writes through the connection that everybody shares.
+    /// How busy the connections are. On SQLite batches are written through the connection that everybody shares.
     pub fn pools(&self) -> Vec<Pool> {
         let pools: &[(&'static str, &DatabaseConnection)] = match self.is_postgres() {
-            true => &[("ordinary", &self.read), ("lane", &self.lane)],
+            true => &[("ordinary", &self.read), ("bulk", &self.bulk)],
             false => &[("read", &self.read), ("write", &self.write)],
         };
         pools.iter().map(|(name, connection)| Pool::of(name, connection)).collect()
@@ -140,7 +143,7 @@ impl Db {
 
     pub async fn close(self) -> Result<(), DbErr> {
         self.read.close().await?;
-        self.lane.close().await?;
+        self.bulk.close().await?;
         self.write.close().await
     }
 }

@@ -21,9 +21,9 @@ pub trait Connection: Send {
     fn driver(&mut self) -> Driver<'_>;
 }
 
-/// A transaction that writes money. Dropping it undoes it.
+/// A transaction of statements over many rows. Dropping it undoes it.
 #[derive(Debug)]
-pub enum LaneTransaction {
+pub enum BulkTransaction {
     Postgres(Transaction<'static, Postgres>),
     Sqlite(Transaction<'static, Sqlite>),
 }
@@ -35,11 +35,11 @@ pub enum Reader {
     Sqlite(PoolConnection<Sqlite>),
 }
 
-impl Connection for LaneTransaction {
+impl Connection for BulkTransaction {
     fn driver(&mut self) -> Driver<'_> {
         match self {
-            LaneTransaction::Postgres(tx) => Driver::Postgres(tx),
-            LaneTransaction::Sqlite(tx) => Driver::Sqlite(tx),
+            BulkTransaction::Postgres(tx) => Driver::Postgres(tx),
+            BulkTransaction::Sqlite(tx) => Driver::Sqlite(tx),
         }
     }
 }
@@ -53,15 +53,15 @@ impl Connection for Reader {
     }
 }
 
-impl LaneTransaction {
-    pub(super) async fn begin(pool: &DatabaseConnection) -> Result<LaneTransaction, DbErr> {
+impl BulkTransaction {
+    pub(super) async fn begin(pool: &DatabaseConnection) -> Result<BulkTransaction, DbErr> {
         let begun = match pool.get_database_backend() {
             DbBackend::Postgres => {
-                pool.get_postgres_connection_pool().begin().await.map(LaneTransaction::Postgres)
+                pool.get_postgres_connection_pool().begin().await.map(BulkTransaction::Postgres)
             }
             _ => {
                 let pool = pool.get_sqlite_connection_pool();
-                pool.begin_with("BEGIN IMMEDIATE").await.map(LaneTransaction::Sqlite)
+                pool.begin_with("BEGIN IMMEDIATE").await.map(BulkTransaction::Sqlite)
             }
         };
         begun.map_err(error)
@@ -69,15 +69,15 @@ impl LaneTransaction {
 
     /// As [`super::Db::now`].
     pub async fn now(&mut self, clock: &Clock) -> Result<Timestamp, DbErr> {
-        let LaneTransaction::Postgres(tx) = self else { return Ok(clock.now()) };
+        let BulkTransaction::Postgres(tx) = self else { return Ok(clock.now()) };
         let micros: i64 = query_scalar(super::NOW).fetch_one(&mut **tx).await.map_err(error)?;
         Ok(Timestamp::from_micros(micros.saturating_add(clock.offset_micros())))
     }
 
     pub async fn commit(self) -> Result<(), DbErr> {
         let committed = match self {
-            LaneTransaction::Postgres(tx) => tx.commit().await,
-            LaneTransaction::Sqlite(tx) => tx.commit().await,
+            BulkTransaction::Postgres(tx) => tx.commit().await,
+            BulkTransaction::Sqlite(tx) => tx.commit().await,
         };
         committed.map_err(error)
     }
@@ -98,9 +98,9 @@ pub(super) fn error(error: Error) -> DbErr {
     DbErr::Exec(RuntimeErr::SqlxError(Arc::new(error)))
 }
 
-/// Settings of the lane's connections. The lane finds every row by a key: a plan that reads a whole table, made while the
+/// Settings of the connections for batches. They find every row by a key: a plan that reads a whole table, made while the
 /// table was small, would be slower with each row; and one plan for all sizes of a batch saves making one for each.
-pub(super) const LANE_SETTINGS: &[(&str, &str)] = &[
+pub(super) const BULK_SETTINGS: &[(&str, &str)] = &[
     ("plan_cache_mode", "force_generic_plan"),
     ("enable_seqscan", "off"),
     ("enable_hashjoin", "off"),

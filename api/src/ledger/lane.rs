@@ -260,7 +260,7 @@ impl Writer {
 
     async fn attempt(&self, commands: &[&Command], patient: bool, is_rerun: bool) -> Result<Answers, Broken> {
         let accounts: BTreeSet<AccountId> = commands.iter().map(|command| command.account()).collect();
-        let mut tx = self.db.begin_lane().await?;
+        let mut tx = self.db.begin_bulk().await?;
         let (locked, now) = load::lock(&mut tx, &self.clock, &accounts, patient).await?;
         let missing = &accounts - &locked.keys().copied().collect();
         let served: Vec<&Command> = commands

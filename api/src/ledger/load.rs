@@ -16,12 +16,12 @@ use super::Command;
 use super::book::Book;
 use super::key_usage::{Usage, by_row, oldest_day};
 use crate::clock::Clock;
-use crate::db::{LaneTransaction, bulk};
+use crate::db::{BulkTransaction, bulk};
 
 /// Locks the accounts of a batch, and reads the clock once they are. With `patient` unset, accounts that somebody else has
 /// locked are left out, so that one stuck row can't stop the lane; the caller tries those alone.
 pub async fn lock(
-    tx: &mut LaneTransaction,
+    tx: &mut BulkTransaction,
     clock: &Clock,
     accounts: &BTreeSet<AccountId>,
     patient: bool,
@@ -29,10 +29,10 @@ pub async fn lock(
     let keys = accounts.iter().map(|id| vec![Value::from(*id)]).collect();
     let by = [account::Column::Id];
     let (accounts, locked_at) = match tx {
-        LaneTransaction::Sqlite(_) => {
+        BulkTransaction::Sqlite(_) => {
             (bulk::find::<account::Entity>(tx, &by, keys, "ORDER BY id").await?, None)
         }
-        LaneTransaction::Postgres(_) => {
+        BulkTransaction::Postgres(_) => {
             let wait = if patient { "" } else { "SKIP LOCKED" };
             let tail = format!("ORDER BY id FOR NO KEY UPDATE {wait}) {LOCKED_AT}");
             let rows = bulk::query(tx, LOCKED, &by, keys, &tail).await?;
@@ -56,7 +56,7 @@ const LOCKED_AT: &str =
 
 /// Reads what the commands need, once their accounts are locked. A rerun's commands may have been committed before.
 pub async fn load(
-    tx: &mut LaneTransaction,
+    tx: &mut BulkTransaction,
     accounts: BTreeMap<AccountId, account::Model>,
     commands: &[&Command],
     (now, is_rerun): (Timestamp, bool),
@@ -102,11 +102,11 @@ impl Wanted {
 }
 
 /// Jobs (locked: a worker may be claiming them), holds with their allocations, tasks and attempts.
-async fn load_work(tx: &mut LaneTransaction, book: &mut Book, wanted: &Wanted) -> Result<(), DbErr> {
+async fn load_work(tx: &mut BulkTransaction, book: &mut Book, wanted: &Wanted) -> Result<(), DbErr> {
     let keys = || wanted.tasks.iter().map(|id| vec![Value::from(*id)]).collect::<Vec<_>>();
     let lock = match tx {
-        LaneTransaction::Postgres(_) => "ORDER BY task_id FOR UPDATE",
-        LaneTransaction::Sqlite(_) => "",
+        BulkTransaction::Postgres(_) => "ORDER BY task_id FOR UPDATE",
+        BulkTransaction::Sqlite(_) => "",
     };
     let jobs = bulk::find::<job::Entity>(tx, &[job::Column::TaskId], keys(), lock).await?;
     book.jobs = jobs.into_iter().map(|job| (job.task_id, job)).collect();
@@ -129,7 +129,7 @@ async fn load_work(tx: &mut LaneTransaction, book: &mut Book, wanted: &Wanted) -
 /// Tasks that a new request may be a repetition of: by idempotency key, by quote, and by its own id in a rerun: an earlier
 /// commit's outcome was lost.
 async fn load_replays(
-    tx: &mut LaneTransaction,
+    tx: &mut BulkTransaction,
     book: &mut Book,
     commands: &[&Command],
     is_rerun: bool,
@@ -162,7 +162,7 @@ async fn load_replays(
 }
 
 /// What the accounts can spend, and what the ended holds drew from, spent up or not.
-async fn load_grants(tx: &mut LaneTransaction, book: &mut Book) -> Result<(), DbErr> {
+async fn load_grants(tx: &mut BulkTransaction, book: &mut Book) -> Result<(), DbErr> {
     let accounts = book.accounts.keys().map(|id| vec![Value::from(*id)]).collect();
     let live =
         bulk::find::<grant::Entity>(tx, &[grant::Column::AccountId], accounts, "AND closed_at IS NULL")
@@ -176,7 +176,7 @@ async fn load_grants(tx: &mut LaneTransaction, book: &mut Book) -> Result<(), Db
 
 /// Keys of new requests, and the usage rows of every key that the batch touches, back to the oldest window it needs.
 async fn load_keys(
-    tx: &mut LaneTransaction,
+    tx: &mut BulkTransaction,
     book: &mut Book,
     wanted: &Wanted,
     now: Timestamp,
@@ -194,7 +194,7 @@ async fn load_keys(
 
 /// The usage rows of these keys: their lifetime, and the days from `oldest` on.
 async fn load_usage(
-    tx: &mut LaneTransaction,
+    tx: &mut BulkTransaction,
     keys: &BTreeSet<KeyId>,
     oldest: Timestamp,
 ) -> Result<Usage, DbErr> {
@@ -203,7 +203,7 @@ async fn load_usage(
     Ok(by_row(bulk::find::<key_usage::Entity>(tx, &[key_usage::Column::KeyId], keys, &tail).await?))
 }
 
-async fn load_references(tx: &mut LaneTransaction, book: &mut Book, wanted: &Wanted) -> Result<(), DbErr> {
+async fn load_references(tx: &mut BulkTransaction, book: &mut Book, wanted: &Wanted) -> Result<(), DbErr> {
     let kinds = [TransferKind::Grant, TransferKind::Adjust, TransferKind::Debt, TransferKind::Refund];
     let pair = |reference: &String| {
         kinds.map(|kind| vec![Value::from(kind.to_value()), Value::from(reference.clone())])

@@ -10,11 +10,11 @@ use sea_orm::{DbErr, Value};
 use uuid::Uuid;
 
 use super::book::Book;
-use crate::db::{LaneTransaction, bulk};
+use crate::db::{BulkTransaction, bulk};
 
 /// Writes the whole batch; `commit_id` names it in the book's deltas.
 pub async fn write(
-    tx: &mut LaneTransaction,
+    tx: &mut BulkTransaction,
     book: &Book,
     commit_id: Uuid,
     now: Timestamp,

@@ -1,28 +1,11 @@
-//! The rows that say what was sent to whom. Each write checks the fence first: a worker that lost its job changes nothing.
+//! The rows that say what is to be sent to whom.
 
 use entity::attempt::AttemptState;
-use entity::job::JobState;
-use entity::{TaskId, Timestamp, attempt, job, task};
+use entity::{Timestamp, attempt, job, task};
 use sea_orm::sea_query::Expr;
-use sea_orm::{
-    ActiveModelTrait, ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, IntoActiveModel, QueryFilter,
-    QuerySelect, SqlErr,
-};
+use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter};
 
 use super::Context;
-
-/// Why a worker's write did not happen.
-#[derive(Debug, thiserror::Error)]
-pub enum WriteError {
-    /// The job is somebody else's now, or settled.
-    #[error("the job is no longer this worker's")]
-    Lost,
-    /// Another attempt has this upstream id already.
-    #[error("the upstream id is taken by another attempt")]
-    IdTaken,
-    #[error(transparent)]
-    Db(#[from] DbErr),
-}
 
 /// Intents for the clips that no attempt has tried yet: one attempt a clip.
 pub fn missing(
@@ -65,24 +48,6 @@ fn intent(task: &task::Model, job: &job::Model, n: i64, clip: i64, now: Timestam
 }
 
 impl Context {
-    /// Writes an attempt as it is now, if the job is still ours, and answers with the job as it is now.
-    pub async fn save(&self, attempt: &attempt::Model, fence: i64) -> Result<job::Model, WriteError> {
-        let tx = self.app.db.begin().await?;
-        let job = fenced(&tx, attempt.task_id, fence).await?;
-        let result = attempt.clone().into_active_model().reset_all().update(&tx).await;
-        match result {
-            Ok(_) => {
-                tx.commit().await?;
-                self.app.news.tell([job.account_id]);
-                Ok(job)
-            }
-            Err(error) if matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => {
-                Err(WriteError::IdTaken)
-            }
-            Err(error) => Err(error.into()),
-        }
-    }
-
     /// Keeps with an attempt what a provider delivered after the task had ended, for whoever compares their bills with our
     /// books. False when there is nothing to note: the job is another worker's, who hears of it as well.
     pub async fn note_late(&self, attempt: &attempt::Model) -> bool {
@@ -110,30 +75,4 @@ impl Context {
         tx.commit().await?;
         Ok(noted.rows_affected > 0)
     }
-
-    /// Writes how far a job is, if it is still ours. Progress never goes back.
-    pub async fn advance(
-        &self,
-        task: TaskId,
-        fence: i64,
-        state: JobState,
-        progress: i64,
-    ) -> Result<(), WriteError> {
-        let tx = self.app.db.begin().await?;
-        let job = fenced(&tx, task, fence).await?;
-        let (account, progress) = (job.account_id, progress.max(job.progress));
-        let mut job = job.into_active_model();
-        job.state = sea_orm::Set(state);
-        job.progress = sea_orm::Set(progress);
-        job.update(&tx).await?;
-        tx.commit().await?;
-        self.app.news.tell([account]);
-        Ok(())
-    }
-}
-
-/// Locks a job that is still ours.
-async fn fenced(tx: &DatabaseTransaction, task: TaskId, fence: i64) -> Result<job::Model, WriteError> {
-    let job = job::Entity::find_by_id(task).lock_exclusive().one(tx).await?;
-    job.filter(|job| job.fence == fence).ok_or(WriteError::Lost)
 }

@@ -1,6 +1,7 @@
 //! Claiming: the short transaction in which a job becomes this worker's, with the intent to submit written before any call.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use entity::job::JobState;
 use entity::{AccountId, TaskId, Timestamp, attempt, job, task, task_request, worker};
@@ -29,6 +30,7 @@ const DROPPED_PAUSE_SECONDS: i64 = 5;
 /// Looks for work when there is news, and every second in any case. Lost colleagues, cancellations and dropped jobs are
 /// looked for by the clock only: under load there is news all the time.
 pub async fn run(context: Context, stop: CancellationToken, tasks: TaskTracker) {
+    let context = Arc::new(context);
     let mut here = context.app.ledger.enqueued();
     let mut elsewhere = context.app.wake.elsewhere();
     let mut seconds = tokio::time::interval(LOOK_EVERY);
@@ -53,7 +55,7 @@ pub async fn run(context: Context, stop: CancellationToken, tasks: TaskTracker) 
     }
 }
 
-async fn look(context: &Context, stop: &CancellationToken, tasks: &TaskTracker) -> Result<(), DbErr> {
+async fn look(context: &Arc<Context>, stop: &CancellationToken, tasks: &TaskTracker) -> Result<(), DbErr> {
     let names: Vec<String> = context.app.providers.names().map(str::to_owned).collect();
     for name in names {
         let Some(provider) = context.app.providers.get(&name) else { continue };
@@ -71,7 +73,8 @@ async fn look(context: &Context, stop: &CancellationToken, tasks: &TaskTracker) 
                     &name,
                     usize::try_from(owned.task.clips).unwrap_or(1),
                 );
-                tasks.spawn(run::follow(context.clone(), provider.clone(), owned, following, stop.clone()));
+                let (context, provider, owned) = (context.clone(), provider.clone(), Box::new(owned));
+                tasks.spawn(run::follow(context, provider, owned, following, stop.clone()));
             }
         }
     }

@@ -2,6 +2,7 @@
 
 mod poll;
 
+use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 use entity::attempt::AttemptState;
@@ -14,7 +15,7 @@ use tracing::Instrument;
 use super::run::{Leave, Shared};
 use super::store::store_clip;
 use super::tally::Fate;
-use super::{call, jittered, pause, submission};
+use super::{call, jittered, pause};
 use crate::provider::{
     Failure, FailureCode, Found, ProviderError, Reconcile, RemoteClip, Submission, UpstreamId,
 };
@@ -42,32 +43,38 @@ const MOST_LOST: u32 = 5;
 /// The longest pause between tries of something that did not work.
 const MAX_BACKOFF: Duration = Duration::from_secs(30);
 
-/// Follows one clip to its end. `inherited` attempts were written by an earlier owner of the job, who may have sent them.
-pub async fn follow_clip(
-    shared: &Shared,
-    attempt: attempt::Model,
-    inherited: bool,
-) -> Result<ClipEnd, Leave> {
-    let (task, provider) = (attempt.task_id, shared.provider.name());
-    let span = tracing::debug_span!("attempt", %task, provider, attempt = attempt.n);
-    follow(shared, attempt, inherited).instrument(span).await
+/// An attempt at a clip, and what it sends.
+#[derive(Debug)]
+pub struct Sent {
+    pub attempt: attempt::Model,
+    pub submission: Submission,
+    /// Written by an earlier owner of the job, who may have sent it.
+    pub inherited: bool,
 }
 
-async fn follow(shared: &Shared, attempt: attempt::Model, inherited: bool) -> Result<ClipEnd, Leave> {
-    let mut clip = Clip::new(shared, attempt)?;
+/// Follows one clip to its end.
+pub async fn follow_clip(shared: &Shared, sent: Box<Sent>) -> Result<ClipEnd, Leave> {
+    let (task, provider) = (sent.attempt.task_id, shared.provider.name());
+    let span = tracing::debug_span!("attempt", %task, provider, attempt = sent.attempt.n);
+    follow(shared, sent).instrument(span).await
+}
+
+/// What takes little of a clip's life is boxed: it would take its room in memory all the time.
+async fn follow(shared: &Shared, sent: Box<Sent>) -> Result<ClipEnd, Leave> {
+    let mut clip = Clip { shared, sent, lost: 0 };
     if let Some(end) = clip.recorded() {
-        shared.clip_is_made().await?;
+        Box::pin(shared.clip_is_made()).await?;
         return Ok(end);
     }
     let accepted = match clip.attempt.state {
         AttemptState::Accepted => Ok(()),
-        AttemptState::Intent if !inherited => clip.submit().await?,
-        AttemptState::Absent => clip.submit().await?,
-        _ => clip.reconcile(inherited).await?,
+        AttemptState::Intent if !clip.inherited => Box::pin(clip.submit()).await?,
+        AttemptState::Absent => Box::pin(clip.submit()).await?,
+        _ => Box::pin(clip.reconcile()).await?,
     };
     match accepted {
         Ok(()) => clip.follow().await,
-        Err(end) => clip.failed(end).await,
+        Err(end) => Box::pin(clip.failed(end)).await,
     }
 }
 
@@ -98,23 +105,26 @@ struct NotMade {
 
 struct Clip<'a> {
     shared: &'a Shared,
-    attempt: attempt::Model,
-    submission: Submission,
+    sent: Box<Sent>,
     /// Submissions that got no answer and were not found.
     lost: u32,
 }
 
-impl<'a> Clip<'a> {
-    fn new(shared: &'a Shared, attempt: attempt::Model) -> Result<Self, Leave> {
-        let submission =
-            submission::build(&shared.context.app.video.catalog, &shared.task, &shared.request, &attempt);
-        let submission = submission.map_err(|error| {
-            tracing::error!(%error, "what is stored of the task can't be read");
-            Leave::Lost
-        })?;
-        Ok(Clip { shared, attempt, submission, lost: 0 })
-    }
+impl Deref for Clip<'_> {
+    type Target = Sent;
 
+    fn deref(&self) -> &Sent {
+        &self.sent
+    }
+}
+
+impl DerefMut for Clip<'_> {
+    fn deref_mut(&mut self) -> &mut Sent {
+        &mut self.sent
+    }
+}
+
+impl Clip<'_> {
     /// What an earlier owner found out already.
     fn recorded(&self) -> Option<ClipEnd> {
         self.attempt.ended_at?;
@@ -167,7 +177,8 @@ impl<'a> Clip<'a> {
                     tracing::warn!(%error, "the outcome of a submission is unknown");
                     self.save().await?;
                     fail_point!("submit.unclear");
-                    return self.reconcile(false).await;
+                    self.inherited = false;
+                    return self.reconcile().await;
                 }
             }
         }
@@ -179,7 +190,7 @@ impl<'a> Clip<'a> {
         self.attempt.state = AttemptState::Accepted;
         self.attempt.upstream_id = Some(id.0);
         self.attempt.accepted_at = Some(self.shared.context.app.clock.now());
-        if !self.save().await? {
+        if !self.shared.save(&self.attempt, Some((JobState::Running, 0))).await? {
             tracing::error!("the provider gave an id that another attempt has");
             self.shared.context.tally.id_taken(self.shared.provider.name());
             self.attempt.upstream_id = None;
@@ -190,15 +201,14 @@ impl<'a> Clip<'a> {
             return Ok(Err(NotMade { state: AttemptState::Broken, failure, canceled: false }));
         }
         fail_point!("submit.recorded");
-        self.shared.advance(JobState::Running, 0).await?;
         Ok(Ok(()))
     }
 
     /// Finds out what became of a submission whose answer nobody has: found, or proved absent and sent again under the same
     /// key.
-    async fn reconcile(&mut self, inherited: bool) -> Result<Result<(), NotMade>, Leave> {
+    async fn reconcile(&mut self) -> Result<Result<(), NotMade>, Leave> {
         self.shared.advance(JobState::Reconciling, 0).await?;
-        if inherited && self.shared.provider.abilities().reconcile != Reconcile::Keyed {
+        if self.inherited && self.shared.provider.abilities().reconcile != Reconcile::Keyed {
             self.wait_for_zombies().await?;
         }
         for tries in 0.. {
@@ -288,7 +298,7 @@ impl<'a> Clip<'a> {
     }
 
     async fn save(&self) -> Result<bool, Leave> {
-        self.shared.save(&self.attempt).await
+        self.shared.save(&self.attempt, None).await
     }
 
     fn failed_row(&self) -> clip::Model {
@@ -310,7 +320,7 @@ impl<'a> Clip<'a> {
     }
 
     fn is_late(&self) -> bool {
-        self.shared.context.app.clock.now() >= self.shared.job.deadline_at
+        self.shared.context.app.clock.now() >= self.shared.deadline_at
     }
 
     async fn pause(&self, time: Duration) -> Result<(), Leave> {

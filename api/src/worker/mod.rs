@@ -13,6 +13,7 @@ mod housekeeping;
 mod mine;
 mod run;
 mod scratch;
+mod scribe;
 mod store;
 mod submission;
 mod tally;
@@ -29,6 +30,7 @@ use tokio_util::task::TaskTracker;
 use crate::app::App;
 use crate::clock::Moment;
 use mine::Mine;
+use scribe::Scribe;
 use tally::Tally;
 
 /// How often a worker without news looks for work, cancellations and lost colleagues.
@@ -53,6 +55,7 @@ struct Context {
     /// Distinguishes this life of the worker from others.
     epoch: i64,
     mine: Mine,
+    scribe: Scribe,
     tally: Tally,
 }
 
@@ -62,7 +65,8 @@ impl Worker {
         let (epoch, begun) = (app.clock.now().micros(), app.clock.moment());
         let me = WorkerId(app.clock.new_id());
         let tally = Tally::new(app.metrics.clone());
-        let context = Context { app, me, epoch, mine: Mine::new(begun), tally };
+        let scribe = Scribe::start(app.clone());
+        let context = Context { app, me, epoch, mine: Mine::new(begun), scribe, tally };
         context.register().await?;
         let worker = Worker { context, stop: CancellationToken::new(), tasks: TaskTracker::new() };
         worker.spawn(claim::run);

@@ -1,21 +1,22 @@
 //! Following one job: its clips side by side, then the settlement.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use entity::clip::ClipState;
 use entity::job::JobState;
-use entity::{attempt, clip, job, task, task_request};
+use entity::{TaskId, Timestamp, attempt, clip, job, task, task_request};
 use fail::fail_point;
 use futures_util::future::join_all;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use super::attempts::WriteError;
-use super::clip::{ClipEnd, failed_row, follow_clip};
+use super::clip::{ClipEnd, Sent, failed_row, follow_clip};
 use super::mine::Following;
-use super::{Context, pause};
+use super::scribe::{Note, WriteError};
+use super::{Context, pause, submission};
 use crate::ledger::{Done, SettledBy};
 use crate::provider::Provider;
 use crate::video::settle::{Ending, SettleError};
@@ -32,13 +33,16 @@ pub struct Owned {
     pub fresh: Vec<attempt::Model>,
 }
 
-/// What the clips of one job share while they are followed.
+/// What the clips of one job share while they are followed. A worker has tens of thousands in memory: what is sent is taken
+/// from the rows first, and they are let go.
 pub struct Shared {
-    pub context: Context,
+    pub context: Arc<Context>,
     pub provider: Arc<dyn Provider>,
-    pub job: job::Model,
-    pub task: task::Model,
-    pub request: task_request::Model,
+    pub task: TaskId,
+    /// Of the claim by which the job is ours.
+    pub fence: i64,
+    pub deadline_at: Timestamp,
+    clips: i64,
     pub cancel: CancellationToken,
     pub stop: CancellationToken,
     /// Clips that are made upstream, or failed: with the last one the job is storing.
@@ -63,42 +67,59 @@ const LONGEST_SETTLE_PAUSE: Duration = Duration::from_secs(10);
 
 /// Follows a job to its end, or until it is no longer ours.
 pub async fn follow(
-    context: Context,
+    context: Arc<Context>,
     provider: Arc<dyn Provider>,
-    owned: Owned,
+    owned: Box<Owned>,
     following: Following,
     stop: CancellationToken,
 ) {
     let span = tracing::info_span!("task", task = %owned.task.id, provider = provider.name(), fence = owned.job.fence);
-    let Owned { job, task, request, taken_over, fresh } = owned;
+    let clips = match clips(&context, &owned) {
+        Ok(clips) => clips,
+        Err(error) => {
+            return tracing::error!(parent: &span, %error, "what is stored of the task can't be read");
+        }
+    };
     let cancel = following.cancel.clone();
-    if job.cancel_at.is_some() {
+    if owned.job.cancel_at.is_some() {
         cancel.cancel();
     }
     let shared = Shared {
         context,
         provider,
-        job,
-        task,
-        request,
+        task: owned.task.id,
+        fence: owned.job.fence,
+        deadline_at: owned.job.deadline_at,
+        clips: owned.task.clips,
         cancel,
         stop,
         made: AtomicI64::new(0),
         progress: AtomicI64::new(0),
     };
+    drop(owned);
     let followed = shared.context.tally.follows();
-    shared.run(taken_over, fresh).instrument(span).await;
+    shared.run(clips).instrument(span).await;
     drop((following, followed));
 }
 
+/// The newest attempt of each clip, and what it sends.
+fn clips(context: &Context, owned: &Owned) -> serde_json::Result<Vec<Sent>> {
+    let Owned { task, request, taken_over, fresh, .. } = owned;
+    let taken_over = newest_of_each_clip(taken_over.iter().cloned());
+    let attempts = taken_over.into_iter().map(|attempt| (attempt, true));
+    let attempts = attempts.chain(fresh.iter().cloned().map(|attempt| (attempt, false)));
+    let catalog = &context.app.video.catalog;
+    let sent = |(attempt, inherited)| {
+        let submission = submission::build(catalog, task, request, &attempt)?;
+        Ok(Sent { attempt, submission, inherited })
+    };
+    attempts.map(sent).collect()
+}
+
 impl Shared {
-    async fn run(&self, taken_over: Vec<attempt::Model>, fresh: Vec<attempt::Model>) {
-        let attempts = newest_of_each_clip(taken_over.into_iter().map(|attempt| (attempt, true)))
-            .into_iter()
-            .chain(fresh.into_iter().map(|attempt| (attempt, false)));
-        let attempts: Vec<(attempt::Model, bool)> = attempts.collect();
-        let late = attempts.iter().map(|(attempt, _)| too_late(attempt)).collect::<Vec<_>>();
-        let clips = attempts.into_iter().map(|(attempt, inherited)| follow_clip(self, attempt, inherited));
+    async fn run(&self, clips: Vec<Sent>) {
+        let late = clips.iter().map(|sent| too_late(&sent.attempt)).collect::<Vec<_>>();
+        let clips = clips.into_iter().map(|sent| follow_clip(self, Box::new(sent)));
         let ends: Result<Vec<ClipEnd>, Leave> = join_all(clips)
             .await
             .into_iter()
@@ -110,16 +131,16 @@ impl Shared {
             .collect();
         match ends {
             Ok(ends) if ends.iter().any(|end| end.late) && !ends.iter().any(ClipEnd::is_delivered) => {
-                self.settle(self.by(&ends), Ending::Expired).await;
+                Box::pin(self.settle(self.by(&ends), Ending::Expired)).await;
             }
-            Ok(ends) => self.settle(self.by(&ends), self.ending(ends)).await,
+            Ok(ends) => Box::pin(self.settle(self.by(&ends), self.ending(ends))).await,
             Err(Leave::Lost) => tracing::info!("the job is no longer this worker's"),
             Err(Leave::Stopping | Leave::Deadline) => tracing::debug!("left for the next worker"),
         }
     }
 
     fn by(&self, ends: &[ClipEnd]) -> SettledBy {
-        SettledBy::Worker { fence: self.job.fence, attempt: ends.iter().map(|end| end.attempt).max() }
+        SettledBy::Worker { fence: self.fence, attempt: ends.iter().map(|end| end.attempt).max() }
     }
 
     fn ending(&self, ends: Vec<ClipEnd>) -> Ending {
@@ -138,7 +159,7 @@ impl Shared {
         let mut wait = SETTLE_PAUSE;
         fail_point!("settle.ask");
         while !self.stop.is_cancelled() {
-            match self.context.app.video.settle(self.task.id, by, ending.clone()).await {
+            match self.context.app.video.settle(self.task, by, ending.clone()).await {
                 Ok(Done::Settled { state, captured, released, fresh }) => {
                     tracing::info!(?state, %captured, %released, fresh, "settled");
                     return;
@@ -166,7 +187,7 @@ impl Shared {
 
     /// One clip is made upstream (or failed). With the last one, what is left to do is storing.
     pub async fn clip_is_made(&self) -> Result<(), Leave> {
-        if self.made.fetch_add(1, Ordering::SeqCst) + 1 == self.task.clips {
+        if self.made.fetch_add(1, Ordering::SeqCst) + 1 == self.clips {
             self.advance(JobState::Storing, 95).await?;
         }
         Ok(())
@@ -175,29 +196,34 @@ impl Shared {
     /// Notes how far a clip is, in quarters: a write is made when something changes, not whenever somebody asks.
     pub async fn clip_is_at(&self, percent: u8) -> Result<(), Leave> {
         let quarter = i64::from(percent.min(99)) / 25 * 25;
-        if self.task.clips == 1 && self.progress.fetch_max(quarter, Ordering::SeqCst) < quarter {
+        if self.clips == 1 && self.progress.fetch_max(quarter, Ordering::SeqCst) < quarter {
             self.advance(JobState::Running, quarter).await?;
         }
         Ok(())
     }
 
     pub async fn advance(&self, state: JobState, progress: i64) -> Result<(), Leave> {
-        loop {
-            // With hundreds of jobs, what is not needed any more would hold up the stop.
-            if self.stop.is_cancelled() {
-                return Err(Leave::Stopping);
-            }
-            match self.context.advance(self.task.id, self.job.fence, state, progress).await {
-                Ok(()) => return Ok(()),
-                Err(error) => self.after(error).await?,
-            }
-        }
+        self.write(None, Some((state, progress))).await.map(drop)
     }
 
-    /// Writes an attempt, again and again while the database is away. `Ok(false)`: its upstream id is another attempt's.
-    pub async fn save(&self, attempt: &attempt::Model) -> Result<bool, Leave> {
+    /// Writes an attempt and, where it changes too, how far the job is. `Ok(false)`: its upstream id is another attempt's.
+    pub async fn save(&self, attempt: &attempt::Model, job: Option<(JobState, i64)>) -> Result<bool, Leave> {
+        self.write(Some(attempt), job).await
+    }
+
+    /// Writes again and again while the database is away.
+    async fn write(
+        &self,
+        attempt: Option<&attempt::Model>,
+        job: Option<(JobState, i64)>,
+    ) -> Result<bool, Leave> {
         loop {
-            match self.context.save(attempt, self.job.fence).await {
+            // With hundreds of jobs, what is not needed any more would hold up the stop.
+            if attempt.is_none() && self.stop.is_cancelled() {
+                return Err(Leave::Stopping);
+            }
+            let note = Note { task: self.task, fence: self.fence, attempt: attempt.cloned(), job };
+            match self.context.scribe.write(note).await {
                 Ok(job) => {
                     if job.cancel_at.is_some() {
                         self.cancel.cancel();
@@ -205,17 +231,13 @@ impl Shared {
                     return Ok(true);
                 }
                 Err(WriteError::IdTaken) => return Ok(false),
-                Err(error) => self.after(error).await?,
+                Err(WriteError::Lost) => return Err(Leave::Lost),
+                Err(WriteError::Db(error)) => tracing::warn!(%error, "a write is tried again"),
+            }
+            if !pause(SETTLE_PAUSE, &self.stop).await {
+                return Err(Leave::Stopping);
             }
         }
-    }
-
-    async fn after(&self, error: WriteError) -> Result<(), Leave> {
-        if matches!(error, WriteError::Lost) {
-            return Err(Leave::Lost);
-        }
-        tracing::warn!(%error, "a write is tried again");
-        if pause(SETTLE_PAUSE, &self.stop).await { Ok(()) } else { Err(Leave::Stopping) }
     }
 }
 
@@ -230,15 +252,12 @@ fn too_late(attempt: &attempt::Model) -> ClipEnd {
 }
 
 /// Attempts follow one another for the same clip; the newest one counts.
-fn newest_of_each_clip(
-    attempts: impl Iterator<Item = (attempt::Model, bool)>,
-) -> Vec<(attempt::Model, bool)> {
-    let mut newest: std::collections::BTreeMap<i64, (attempt::Model, bool)> =
-        std::collections::BTreeMap::new();
-    for (attempt, inherited) in attempts {
-        let earlier = newest.get(&attempt.clip_from).map_or(0, |(earlier, _)| earlier.n);
+fn newest_of_each_clip(attempts: impl Iterator<Item = attempt::Model>) -> Vec<attempt::Model> {
+    let mut newest: BTreeMap<i64, attempt::Model> = BTreeMap::new();
+    for attempt in attempts {
+        let earlier = newest.get(&attempt.clip_from).map_or(0, |earlier| earlier.n);
         if attempt.n > earlier {
-            newest.insert(attempt.clip_from, (attempt, inherited));
+            newest.insert(attempt.clip_from, attempt);
         }
     }
     newest.into_values().collect()

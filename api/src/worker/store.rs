@@ -140,7 +140,7 @@ async fn fetch(
             tokio::fs::create_dir_all(&scratch)
                 .await
                 .map_err(|error| StoreFault::Storage(error.to_string()))?;
-            let name = format!("{}-{}-{}.fetched", attempt.task_id, attempt.n, shared.job.fence);
+            let name = format!("{}-{}-{}.fetched", attempt.task_id, attempt.n, shared.fence);
             let path = scratch.join(name);
             match download(shared, url, &path).await {
                 Ok(stored) => Ok((path, stored)),

@@ -19,11 +19,11 @@ impl Clip<'_> {
         loop {
             if self.shared.cancel.is_cancelled() && !asked_to_cancel {
                 asked_to_cancel = true;
-                self.ask_to_cancel(&id).await;
+                Box::pin(self.ask_to_cancel(&id)).await;
             }
-            match self.poll(&id).await? {
+            match Box::pin(self.poll(&id)).await? {
                 Ok(said) => {
-                    if let Some(end) = self.hear(said).await? {
+                    if let Some(end) = Box::pin(self.hear(said)).await? {
                         return Ok(end);
                     }
                     errors = 0;
@@ -38,7 +38,7 @@ impl Clip<'_> {
                 _ => self.back_off(errors, None).await,
             };
             match waited {
-                Err(Leave::Deadline) => return self.last_word(&id).await,
+                Err(Leave::Deadline) => return Box::pin(self.last_word(&id)).await,
                 waited => waited?,
             }
         }

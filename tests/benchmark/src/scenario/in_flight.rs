@@ -32,8 +32,8 @@ pub async fn measure(options: &Options) -> anyhow::Result<Vec<Measured>> {
     let ramp = begun.elapsed().as_secs_f64();
     let observer = shop.store.observer().await?;
     let watched = if options.quick { WATCHED / 4 } else { WATCHED };
-    // What the last of them still had to write.
-    tokio::time::sleep(Duration::from_secs(5)).await;
+    // What the last of them still had to write; connections report it up to ten seconds after they have become idle.
+    tokio::time::sleep(Duration::from_secs(15)).await;
     let before = writes(&observer).await?;
     tokio::time::sleep(watched).await;
     let a_second = (writes(&observer).await? - before) as f64 / watched.as_secs_f64();
