@@ -2,7 +2,8 @@
 //!
 //! SQLite has one write connection, behind the pool's fair queue, through which every write of the program goes; readers
 //! have a read-only pool of their own, so that they never wait for a writer. PostgreSQL has a pool for everything ordinary
-//! and a small one for batches, whose writers must never wait for a free connection: the lane and the worker's scribe.
+//! and small ones for batches and for shared look-ups, which must never wait for a free connection, and whose statements are
+//! planned once.
 
 use std::time::Duration;
 
@@ -27,6 +28,7 @@ pub struct Db {
     read: DatabaseConnection,
     write: DatabaseConnection,
     bulk: DatabaseConnection,
+    lookup: DatabaseConnection,
 }
 
 /// The `user_version` of a SQLite file that was made as a backup.
@@ -38,6 +40,8 @@ const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 const ACQUIRE: Duration = Duration::from_secs(10);
 /// The lane's, the one beside it for locked accounts, and the scribe's.
 const BULK_CONNECTIONS: u32 = 3;
+/// Two of each kind of look-up that requests share.
+const LOOKUP_CONNECTIONS: u32 = 6;
 
 impl Db {
     /// Connects to `sqlite:PATH` or `postgres://…`.
@@ -51,14 +55,16 @@ impl Db {
     async fn sqlite(path: &str) -> Result<Db, DbErr> {
         let write = Database::connect(sqlite_options(path, "rwc", 1)).await?;
         let read = Database::connect(sqlite_options(path, "rw", 4)).await?;
-        Ok(Db { read, bulk: write.clone(), write })
+        Ok(Db { lookup: read.clone(), read, bulk: write.clone(), write })
     }
 
     async fn postgres(url: &str) -> Result<Db, DbErr> {
-        let ordinary = Database::connect(postgres_options(url, 16, &[])).await?;
+        let ordinary = Database::connect(postgres_options(url, 12, &[])).await?;
         let bulk = postgres_options(url, BULK_CONNECTIONS, driver::BULK_SETTINGS);
         let bulk = Database::connect(bulk).await?;
-        Ok(Db { read: ordinary.clone(), write: ordinary, bulk })
+        let lookup = postgres_options(url, LOOKUP_CONNECTIONS, driver::BULK_SETTINGS);
+        let lookup = Database::connect(lookup).await?;
+        Ok(Db { read: ordinary.clone(), write: ordinary, bulk, lookup })
     }
 
     /// For look-ups. On SQLite it can't write.
@@ -68,7 +74,7 @@ impl Db {
 
     /// A connection of the driver itself, for look-ups of many rows.
     pub async fn reader(&self) -> Result<Reader, DbErr> {
-        Reader::acquire(&self.read).await
+        Reader::acquire(&self.lookup).await
     }
 
     /// Begins a transaction for an ordinary write.
@@ -135,7 +141,7 @@ impl Db {
     /// How busy the connections are. On SQLite batches are written through the connection that everybody shares.
     pub fn pools(&self) -> Vec<Pool> {
         let pools: &[(&'static str, &DatabaseConnection)] = match self.is_postgres() {
-            true => &[("ordinary", &self.read), ("bulk", &self.bulk)],
+            true => &[("ordinary", &self.read), ("bulk", &self.bulk), ("lookup", &self.lookup)],
             false => &[("read", &self.read), ("write", &self.write)],
         };
         pools.iter().map(|(name, connection)| Pool::of(name, connection)).collect()
@@ -144,6 +150,7 @@ impl Db {
     pub async fn close(self) -> Result<(), DbErr> {
         self.read.close().await?;
         self.bulk.close().await?;
+        self.lookup.close().await?;
         self.write.close().await
     }
 }

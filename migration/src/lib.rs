@@ -12,6 +12,7 @@ mod m0006_access;
 mod m0007_signals;
 mod m0008_deletion;
 mod m0009_cancel;
+mod m0010_replays;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::prelude::*;
@@ -33,6 +34,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0007_signals::Migration),
             Box::new(m0008_deletion::Migration),
             Box::new(m0009_cancel::Migration),
+            Box::new(m0010_replays::Migration),
         ]
     }
 }
