@@ -16,6 +16,7 @@ on_both_engines!(
     what_is_append_only_can_t_be_changed_or_removed,
     test_attempts_are_the_sandbox_s_and_live_attempts_are_not,
     an_account_can_t_hold_or_spend_more_than_it_was_given,
+    an_earlier_task_is_found_by_its_key_before_there_are_statistics,
 );
 
 const SQLITE_SCHEMA: &str = "
@@ -184,4 +185,26 @@ async fn an_account_can_t_hold_or_spend_more_than_it_was_given(app: TestApp) -> 
 /// A change of the only account in test mode.
 fn update(change: &str) -> String {
     format!("UPDATE account SET {change} WHERE mode = 'test'")
+}
+
+/// Or each request would read all tasks of its account until there are.
+async fn an_earlier_task_is_found_by_its_key_before_there_are_statistics(app: TestApp) -> TestApp {
+    const LOOK_UP: &str = "SELECT id FROM task WHERE (account_id, idempotency_key) IN";
+    let db = &app.app.db;
+    let tx = db.begin().await.unwrap();
+    let (sql, column) = if db.is_postgres() {
+        for way in ["seqscan", "hashjoin", "mergejoin"] {
+            tx.execute_unprepared(&format!("SET LOCAL enable_{way} = off")).await.unwrap();
+        }
+        let keys = "SELECT * FROM unnest(ARRAY[gen_random_uuid()], ARRAY['k'])";
+        (format!("EXPLAIN {LOOK_UP} ({keys})"), "QUERY PLAN")
+    } else {
+        (format!("EXPLAIN QUERY PLAN {LOOK_UP} (VALUES (x'00', 'k'))"), "detail")
+    };
+    let plan = tx.query_all_raw(Statement::from_string(db.backend(), sql)).await.unwrap();
+    let plan: Vec<String> = plan.iter().map(|row| row.try_get("", column).unwrap()).collect();
+    let by_both = |line: &String| line.contains("account_id") && line.contains("idempotency_key");
+    assert!(plan.iter().any(by_both), "{plan:#?}");
+    tx.rollback().await.unwrap();
+    app
 }
