@@ -28,6 +28,15 @@ use crate::secret::Secret;
 
 /// Runs a test on every engine, checks the whole book afterwards and leaves nothing behind, whether it passed or not.
 pub async fn on_every_engine(test: impl AsyncFn(&House)) {
+    on_every_engine_unchecked(async |house| {
+        test(house).await;
+        house.assert_clean().await;
+    })
+    .await;
+}
+
+/// The same for a test that checks the book itself.
+pub async fn on_every_engine_unchecked(test: impl AsyncFn(&House)) {
     let folder = tempfile::tempdir().unwrap();
     pass(inside(&format!("sqlite:{}", folder.path().join("ledger.db").display()), &test).await);
     let Ok(server) = std::env::var("REELMETER_TEST_POSTGRES_URL") else { return };
@@ -46,11 +55,7 @@ fn pass(outcome: std::thread::Result<()>) {
 
 async fn inside(url: &str, test: &impl AsyncFn(&House)) -> std::thread::Result<()> {
     let (house, lane) = House::open(url).await;
-    let checked = async {
-        test(&house).await;
-        house.assert_clean().await;
-    };
-    let outcome = AssertUnwindSafe(checked).catch_unwind().await;
+    let outcome = AssertUnwindSafe(test(&house)).catch_unwind().await;
     lane.stop().await;
     house.db.close().await.unwrap();
     outcome
