@@ -52,7 +52,7 @@ pub struct Config {
     /// Networks of the proxies in front, whose `X-Forwarded-For` is believed.
     #[serde(deserialize_with = "read::networks")]
     pub trusted_proxies: Vec<IpNet>,
-    /// Places inside the operator's own network, `HOST:PORT`, that customers may have called all the same.
+    /// Places inside the operator's own network, `HOST:PORT`, that are called although customers or providers name them.
     #[serde(deserialize_with = "read::places")]
     pub private_hosts: Allow,
     /// Replaces the built-in price book as what `pricing publish` reads.

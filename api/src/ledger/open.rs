@@ -13,7 +13,13 @@ pub async fn open_account(
     mode: Mode,
     now: Timestamp,
 ) -> Result<(), DbErr> {
-    let row = account::Model {
+    empty_account(id, customer_id, mode, now).into_active_model().insert(tx).await?;
+    Ok(())
+}
+
+/// An account in which nothing has happened yet.
+pub fn empty_account(id: AccountId, customer_id: CustomerId, mode: Mode, now: Timestamp) -> account::Model {
+    account::Model {
         id,
         customer_id,
         mode,
@@ -30,7 +36,5 @@ pub async fn open_account(
         alert_low: None,
         alert_recover: None,
         alert_state: AlertState::Ok,
-    };
-    row.into_active_model().insert(tx).await?;
-    Ok(())
+    }
 }

@@ -52,47 +52,14 @@ pub struct Sent {
     pub inherited: bool,
 }
 
-/// Follows one clip to its end.
+/// Follows one clip to its end, which may be that its time is over.
 pub async fn follow_clip(shared: &Shared, sent: Box<Sent>) -> Result<ClipEnd, Leave> {
     let (task, provider) = (sent.attempt.task_id, shared.provider.name());
     let span = tracing::debug_span!("attempt", %task, provider, attempt = sent.attempt.n);
-    follow(shared, sent).instrument(span).await
-}
-
-/// What takes little of a clip's life is boxed: it would take its room in memory all the time.
-async fn follow(shared: &Shared, sent: Box<Sent>) -> Result<ClipEnd, Leave> {
     let mut clip = Clip { shared, sent, lost: 0 };
-    if let Some(end) = clip.recorded() {
-        Box::pin(shared.clip_is_made()).await?;
-        return Ok(end);
-    }
-    let accepted = match clip.attempt.state {
-        AttemptState::Accepted => Ok(()),
-        AttemptState::Intent if !clip.inherited => Box::pin(clip.submit()).await?,
-        AttemptState::Absent => Box::pin(clip.submit()).await?,
-        _ => Box::pin(clip.reconcile()).await?,
-    };
-    match accepted {
-        Ok(()) => clip.follow().await,
-        Err(end) => Box::pin(clip.failed(end)).await,
-    }
-}
-
-/// The row of a clip that its attempt did not deliver.
-pub fn failed_row(attempt: &attempt::Model) -> clip::Model {
-    clip::Model {
-        task_id: attempt.task_id,
-        idx: attempt.clip_from,
-        state: ClipState::Failed,
-        attempt_n: Some(attempt.n),
-        storage_key: None,
-        millis: None,
-        bytes: None,
-        width: None,
-        height: None,
-        sha256: None,
-        error_code: attempt.error_code.clone().or_else(|| Some("generation_failed".into())),
-        error_message: attempt.error_message.clone(),
+    match clip.run().instrument(span).await {
+        Err(Leave::Deadline) => Ok(clip.too_late()),
+        end => end,
     }
 }
 
@@ -125,6 +92,24 @@ impl DerefMut for Clip<'_> {
 }
 
 impl Clip<'_> {
+    /// What takes little of a clip's life is boxed: it would take its room in memory all the time.
+    async fn run(&mut self) -> Result<ClipEnd, Leave> {
+        if let Some(end) = self.recorded() {
+            Box::pin(self.shared.clip_is_made()).await?;
+            return Ok(end);
+        }
+        let accepted = match self.attempt.state {
+            AttemptState::Accepted => Ok(()),
+            AttemptState::Intent if !self.inherited => Box::pin(self.submit()).await?,
+            AttemptState::Absent => Box::pin(self.submit()).await?,
+            _ => Box::pin(self.reconcile()).await?,
+        };
+        match accepted {
+            Ok(()) => self.follow().await,
+            Err(end) => Box::pin(self.failed(end)).await,
+        }
+    }
+
     /// What an earlier owner found out already.
     fn recorded(&self) -> Option<ClipEnd> {
         self.attempt.ended_at?;
@@ -301,8 +286,32 @@ impl Clip<'_> {
         self.shared.save(&self.attempt, None).await
     }
 
+    /// The row of a clip that its attempt did not deliver.
     fn failed_row(&self) -> clip::Model {
-        failed_row(&self.attempt)
+        clip::Model {
+            task_id: self.attempt.task_id,
+            idx: self.attempt.clip_from,
+            state: ClipState::Failed,
+            attempt_n: Some(self.attempt.n),
+            storage_key: None,
+            millis: None,
+            bytes: None,
+            width: None,
+            height: None,
+            sha256: None,
+            error_code: self.attempt.error_code.clone().or_else(|| Some("generation_failed".into())),
+            error_message: self.attempt.error_message.clone(),
+        }
+    }
+
+    /// What becomes of a clip that was not made in time.
+    fn too_late(&self) -> ClipEnd {
+        let row = clip::Model {
+            error_code: Some("expired".to_owned()),
+            error_message: Some("Not finished within its deadline".to_owned()),
+            ..self.failed_row()
+        };
+        ClipEnd { row, attempt: self.attempt.n, canceled: false, late: true }
     }
 
     /// A worker whose last heartbeat is old must not send anything: its jobs may be somebody else's.

@@ -13,7 +13,7 @@ use futures_util::future::join_all;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use super::clip::{ClipEnd, Sent, failed_row, follow_clip};
+use super::clip::{ClipEnd, Sent, follow_clip};
 use super::mine::Following;
 use super::scribe::{Note, WriteError};
 use super::{Context, pause, submission};
@@ -118,17 +118,8 @@ fn clips(context: &Context, owned: &Owned) -> serde_json::Result<Vec<Sent>> {
 
 impl Shared {
     async fn run(&self, clips: Vec<Sent>) {
-        let late = clips.iter().map(|sent| too_late(&sent.attempt)).collect::<Vec<_>>();
         let clips = clips.into_iter().map(|sent| follow_clip(self, Box::new(sent)));
-        let ends: Result<Vec<ClipEnd>, Leave> = join_all(clips)
-            .await
-            .into_iter()
-            .zip(late)
-            .map(|(end, late)| match end {
-                Err(Leave::Deadline) => Ok(late),
-                other => other,
-            })
-            .collect();
+        let ends: Result<Vec<ClipEnd>, Leave> = join_all(clips).await.into_iter().collect();
         match ends {
             Ok(ends) if ends.iter().any(|end| end.late) && !ends.iter().any(ClipEnd::is_delivered) => {
                 Box::pin(self.settle(self.by(&ends), Ending::Expired)).await;
@@ -239,16 +230,6 @@ impl Shared {
             }
         }
     }
-}
-
-/// What becomes of a clip that was not made in time, when others of its task were.
-fn too_late(attempt: &attempt::Model) -> ClipEnd {
-    let row = clip::Model {
-        error_code: Some("expired".to_owned()),
-        error_message: Some("Not finished within its deadline".to_owned()),
-        ..failed_row(attempt)
-    };
-    ClipEnd { row, attempt: attempt.n, canceled: false, late: true }
 }
 
 /// Attempts follow one another for the same clip; the newest one counts.

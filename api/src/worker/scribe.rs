@@ -112,14 +112,14 @@ async fn serve(app: &App, batch: Vec<Waiting>) {
                 parts.push(part);
             }
             Err(error) => {
-                let answers = vec![Err(of(error)); part.len()];
+                let answers = vec![Err(write_error(error)); part.len()];
                 answer(part, answers);
             }
         }
     }
 }
 
-fn of(error: DbErr) -> WriteError {
+fn write_error(error: DbErr) -> WriteError {
     match error.sql_err() {
         Some(SqlErr::UniqueConstraintViolation(_)) => WriteError::IdTaken,
         _ => WriteError::Db(error),

@@ -1,6 +1,5 @@
 //! Rows for tests of the vault, with nothing in them that decisions don't look at.
 
-use entity::account::{AccountStatus, AlertState};
 use entity::attempt::AttemptState;
 use entity::clip::ClipState;
 use entity::job::JobState;
@@ -12,7 +11,8 @@ use entity::{
 use uuid::Uuid;
 
 use crate::ledger::Accept;
-use crate::ledger::chain::{Chain, GENESIS};
+use crate::ledger::chain::Chain;
+use crate::ledger::open::empty_account;
 use crate::secret::Secret;
 
 /// Friday, 2026-01-30, 20:00 UTC: a few hours, days and weeks later every kind of spending window has turned.
@@ -27,24 +27,7 @@ pub fn chain() -> Chain {
 }
 
 pub fn account(n: u128) -> account::Model {
-    account::Model {
-        id: AccountId(Uuid::from_u128(n)),
-        customer_id: CustomerId(Uuid::from_u128(n)),
-        mode: Mode::Live,
-        status: AccountStatus::Open,
-        credited: Credits::ZERO,
-        debited: Credits::ZERO,
-        held: Credits::ZERO,
-        debt: Credits::ZERO,
-        seq: 0,
-        event_seq: 0,
-        last_at: START,
-        head: GENESIS.to_vec(),
-        created_at: START,
-        alert_low: None,
-        alert_recover: None,
-        alert_state: AlertState::Ok,
-    }
+    empty_account(AccountId(Uuid::from_u128(n)), CustomerId(Uuid::from_u128(n)), Mode::Live, START)
 }
 
 /// A key with caps for a day, a week, a month and a lifetime, and a limit of tasks under way.
