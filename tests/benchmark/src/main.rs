@@ -68,6 +68,9 @@ pub struct Options {
     /// A PostgreSQL that may be filled with databases.
     #[arg(long, env = "REELMETER_BENCH_POSTGRES_URL")]
     postgres: String,
+    /// A Redis, which the servers over PostgreSQL share as in production.
+    #[arg(long, env = "REELMETER_BENCH_REDIS_URL")]
+    redis: Option<String>,
     #[arg(long, env = "REELMETER_BENCH_PGBENCH")]
     pgbench: PathBuf,
 }

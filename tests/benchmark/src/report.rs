@@ -66,11 +66,12 @@ pub async fn document(options: &Options, measured: &[Measured]) -> anyhow::Resul
     });
     Ok(format!(
         "<!-- Written by tests/bench --write. -->\n# Benchmarks\n\n\
-         {machine}; PostgreSQL {version} (`fsync` and `synchronous_commit` on), SQLite with `synchronous = FULL`; client, server \
+         {machine}; PostgreSQL {version} (`fsync` and `synchronous_commit` on), SQLite with `synchronous = FULL`;{redis} client, server \
          and database on the same cores. {seconds} s a measurement{checkpoint}. Revision {revision}, {date}.\n\n\
          `tests/bench` measures all of it again; `tests/bench accept poll` parts of it, `tests/bench --quick` all of it within \
          five minutes.\n\n{table}\n## What else was seen\n\n{notes}",
         machine = machine(),
+        redis = if options.redis.is_some() { " a Redis beside PostgreSQL;" } else { "" },
         seconds = options.seconds(),
         checkpoint = if options.quick { "" } else { ", a checkpoint in the middle" },
         revision = std::env::var("REELMETER_BENCH_REVISION").unwrap_or_default(),

@@ -17,8 +17,10 @@ use reelmeter::provider::{
 };
 use reelmeter::worker::Worker;
 use secrecy::SecretString;
+use tokio_util::sync::CancellationToken;
 
 use crate::process::{LISTENING, Process};
+use crate::shop::Shop;
 
 /// One of the providers that the catalog names: live keys are served by it.
 const PROVIDER: &str = "kie";
@@ -29,6 +31,8 @@ pub struct Arguments {
     database: String,
     #[arg(long)]
     data: PathBuf,
+    #[arg(long)]
+    redis: Option<String>,
     /// Runs a worker as well.
     #[arg(long)]
     worker: bool,
@@ -54,10 +58,15 @@ pub async fn build(config: Config) -> anyhow::Result<(App, Lane)> {
 pub async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     let listener = reelmeter::http::serve::listen("127.0.0.1:0".parse()?)?;
     let mut config = config(&arguments.database, arguments.data);
+    config.redis_url = arguments.redis.map(SecretString::from);
     config.listen = listener.local_addr()?;
     println!("{LISTENING}{}", config.listen);
     let (app, lane) = build(config).await?;
     let worker = if arguments.worker { Some(Worker::start(app.clone()).await?) } else { None };
+    let bridge = CancellationToken::new();
+    if let Some(url) = app.config.redis_url.clone() {
+        tokio::spawn(app.wake.clone().bridge(url, app.ledger.enqueued(), app.news.clone(), bridge.clone()));
+    }
     let endpoint = reelmeter::http::endpoint(app.clone());
     let mut told = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     serve_http(
@@ -76,13 +85,18 @@ pub async fn serve(arguments: Arguments) -> anyhow::Result<()> {
         worker.stop().await;
     }
     lane.stop().await;
+    bridge.cancel();
     app.db.close().await.context("the database closes")
 }
 
 /// Starts the server in a process of its own.
-pub async fn start(database: &str, data: &std::path::Path, worker: bool) -> anyhow::Result<Process> {
+pub async fn start(shop: &Shop, worker: bool) -> anyhow::Result<Process> {
+    let data = shop.folder.path().join("data");
     let data = data.to_str().context("a path in UTF-8")?;
-    let mut arguments = vec!["server", "--database", database, "--data", data];
+    let mut arguments = vec!["server", "--database", &shop.store.url, "--data", data];
+    if let Some(redis) = &shop.redis {
+        arguments.extend(["--redis", redis]);
+    }
     arguments.extend(worker.then_some("--worker"));
     Process::of_ours(arguments).await
 }

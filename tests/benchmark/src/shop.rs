@@ -31,6 +31,8 @@ pub struct Shop {
     pub folder: TempDir,
     pub customers: Vec<Customer>,
     pub app: App,
+    /// What servers over this database share, besides it.
+    pub redis: Option<String>,
     lane: Lane,
 }
 
@@ -61,7 +63,9 @@ impl Shop {
         tx.commit().await?;
         db.close().await?;
         let (app, lane) = server::build(config).await?;
-        let mut shop = Shop { store, folder, customers: Vec::new(), app, lane };
+        // A single machine with SQLite has none.
+        let redis = options.redis.clone().filter(|_| engine == Engine::Postgres);
+        let mut shop = Shop { store, folder, customers: Vec::new(), app, redis, lane };
         while shop.customers.len() < customers {
             let more = CHUNK.min(customers - shop.customers.len());
             shop.admit(more, mode).await?;
@@ -111,12 +115,12 @@ impl Shop {
 
     /// The server over this database, in a process of its own.
     pub async fn serve(&self) -> anyhow::Result<Process> {
-        server::start(&self.store.url, &self.folder.path().join("data"), false).await
+        server::start(self, false).await
     }
 
     /// The same with a worker.
     pub async fn serve_with_worker(&self) -> anyhow::Result<Process> {
-        server::start(&self.store.url, &self.folder.path().join("data"), true).await
+        server::start(self, true).await
     }
 
     pub fn keys(&self) -> Arc<Vec<String>> {

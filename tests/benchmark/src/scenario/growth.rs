@@ -18,12 +18,14 @@ const REQUESTS: usize = 20_000;
 const CHUNK: u64 = 50_000;
 
 const COUNTERS: &str = "SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint AS wal, \
+    (SELECT wal_fpi FROM pg_stat_wal) AS pages, \
     (SELECT (blks_hit + blks_read)::bigint FROM pg_stat_database WHERE datname = current_database()) AS buffers";
 
-/// A request's share, in bytes, buffers and milliseconds of the whole system's time.
+/// A request's share, in bytes, whole pages that are logged, buffers and microseconds of the whole system's time.
 #[derive(Clone, Copy, Debug)]
 struct Cost {
     wal: f64,
+    pages: f64,
     buffers: f64,
     micros: f64,
 }
@@ -45,7 +47,8 @@ pub async fn measure(options: &Options) -> anyhow::Result<Vec<Measured>> {
     Ok(vec![
         measured("growth", name("WAL"), large.wal, "bytes")
             .against(&first, small.wal, "bytes")
-            .target(Target::Within(0.10)),
+            .target(Target::Within(0.10))
+            .note(format!("pages logged whole a request: {:.3}, {first} {:.3}", large.pages, small.pages)),
         measured("growth", name("buffers"), large.buffers, "buffers")
             .against(&first, small.buffers, "buffers")
             .target(Target::Within(0.10)),
@@ -73,15 +76,15 @@ async fn cost(shop: &Shop, observer: &DatabaseConnection) -> anyhow::Result<Cost
     let before = counters(observer).await?;
     let (rate, _) = journal::accept(shop, REQUESTS).await?;
     let after = counters(observer).await?;
-    let each = |before: i64, after: i64| (after - before) as f64 / REQUESTS as f64;
-    Ok(Cost { wal: each(before.0, after.0), buffers: each(before.1, after.1), micros: 1e6 / rate })
+    let [wal, pages, buffers] = std::array::from_fn(|at| (after[at] - before[at]) as f64 / REQUESTS as f64);
+    Ok(Cost { wal, pages, buffers, micros: 1e6 / rate })
 }
 
-async fn counters(observer: &DatabaseConnection) -> anyhow::Result<(i64, i64)> {
+async fn counters(observer: &DatabaseConnection) -> anyhow::Result<[i64; 3]> {
     // Backends report what they did when they are idle, at most once a second.
     tokio::time::sleep(std::time::Duration::from_secs(2)).await;
     let row =
         observer.query_one_raw(Statement::from_string(observer.get_database_backend(), COUNTERS)).await?;
     let row = row.context("the counters")?;
-    Ok((row.try_get("", "wal")?, row.try_get("", "buffers")?))
+    Ok([row.try_get("", "wal")?, row.try_get("", "pages")?, row.try_get("", "buffers")?])
 }
