@@ -78,7 +78,7 @@ pub struct Options {
 impl Options {
     /// Long measurements have a checkpoint inside.
     pub fn seconds(&self) -> u64 {
-        if self.quick { self.seconds.min(4) } else { self.seconds }
+        if self.quick { self.seconds.min(3) } else { self.seconds }
     }
 
     pub fn journal(&self) -> u64 {
