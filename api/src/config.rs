@@ -81,6 +81,8 @@ pub struct Config {
     pub metrics_key: Option<SecretString>,
     /// Where traces go, by OTLP over HTTP, such as `http://localhost:4318`.
     pub otlp_endpoint: Option<Url>,
+    /// The model of a `POST /v1/videos` that names none.
+    pub videos_default_model: String,
     /// Largest request body in bytes.
     #[serde(deserialize_with = "read::number")]
     #[validate(range(min = 1_024, max = 67_108_864))]
@@ -131,6 +133,7 @@ impl Default for Config {
             metrics_listen: None,
             metrics_key: None,
             otlp_endpoint: None,
+            videos_default_model: "sora-2".into(),
             max_body_bytes: 1_048_576,
             providers: BTreeMap::new(),
         }

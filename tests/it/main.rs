@@ -20,6 +20,7 @@ mod limits;
 mod live;
 mod metrics;
 mod models;
+mod openai;
 mod ownership;
 mod people;
 mod processes;

@@ -11,6 +11,7 @@ use poem::http::{HeaderMap, HeaderName, HeaderValue};
 use poem::{Endpoint, IntoResponse, Request, Response};
 use tracing::{Instrument, field};
 
+use super::dialect::Dialect;
 use super::error::{self, ApiError, Rendering};
 use super::tally::{self, Tally};
 use super::{allowed_methods, request_id};
@@ -55,7 +56,11 @@ pub async fn answer<E: Endpoint>(next: Arc<E>, request: Request, door: Arc<Door>
             span.record("route", route);
         },
     );
-    let rendering = Rendering { as_problem: error::wants_problem(request.headers()), request_id: id };
+    let rendering = Rendering {
+        as_problem: error::wants_problem(request.headers()),
+        dialect: Dialect::of_path(&path),
+        request_id: id,
+    };
     let response = async move {
         let started = door.clock.now();
         let response = respond(next, request, &path, &rendering, &door.tally).await;

@@ -3,11 +3,15 @@
 //! Every wrong type is noted under its field, so that one answer names them all. What a dialect does not read is left over
 //! and named in a warning: unknown fields are never an error, so that clients may be newer than we are.
 
+mod alias;
 mod change;
+mod form;
+mod lenient;
 
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
 
+use bytes::Bytes;
 use entity::Credits;
 use poem::error::ReadBodyError;
 use poem::http::HeaderMap;
@@ -22,6 +26,9 @@ use serde_json::{Map, Value};
 use super::auth::app;
 use super::error::ApiError;
 use crate::video::request::FieldErrors;
+
+pub use alias::Named;
+pub use form::{FilePart, Files, FormObject};
 
 /// Names of unknown fields that a warning repeats, and how much of each.
 const NAMED_MAX: usize = 10;
@@ -74,12 +81,16 @@ async fn read(request: &Request, body: &mut RequestBody) -> Result<Fields, ApiEr
     if !request.content_type().is_some_and(is_json) {
         return Err(ApiError::NotJson);
     }
+    Fields::parse(&bytes(body, limit_bytes).await?)
+}
+
+/// The whole body, which may have so many bytes.
+async fn bytes(body: &mut RequestBody, limit_bytes: usize) -> Result<Bytes, ApiError> {
     let body = body.take().map_err(ApiError::internal)?;
-    let bytes = body.into_bytes_limit(limit_bytes).await.map_err(|error| match error {
+    body.into_bytes_limit(limit_bytes).await.map_err(|error| match error {
         ReadBodyError::PayloadTooLarge => ApiError::TooLarge { limit_bytes },
         _ => ApiError::form("The body could not be read"),
-    })?;
-    Fields::parse(&bytes)
+    })
 }
 
 /// `application/json` or `application/<anything>+json`, with any parameters.

@@ -63,6 +63,8 @@ pub enum ApiError {
     TooLarge { limit_bytes: usize },
     #[error("the body is not JSON by its content type")]
     NotJson,
+    #[error("the body is no object by its content type")]
+    NoObject,
     #[error("the range is beyond the clip's {len} bytes")]
     RangeNotSatisfiable { len: u64 },
     #[error("the idempotency key was used for another request")]
@@ -192,7 +194,9 @@ impl ApiError {
             Self::QuoteExpired => (S::GONE, "quote_expired", "Quote expired"),
             Self::TaskDeleted => (S::GONE, "task_deleted", "Task deleted"),
             Self::TooLarge { .. } => (S::PAYLOAD_TOO_LARGE, "too_large", "Request too large"),
-            Self::NotJson => (S::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "Unsupported media type"),
+            Self::NotJson | Self::NoObject => {
+                (S::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "Unsupported media type")
+            }
             Self::RangeNotSatisfiable { .. } => {
                 (S::RANGE_NOT_SATISFIABLE, "range_not_satisfiable", "Range not satisfiable")
             }

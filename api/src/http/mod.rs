@@ -37,7 +37,7 @@ use poem::{EndpointExt, Response, Route};
 use poem_openapi::{OpenApi, OpenApiService, Tags};
 
 use crate::app::App;
-use dialect::native;
+use dialect::{native, openai};
 
 /// Every path, with its methods. A path that answers `GET` answers `HEAD` too.
 pub const PATHS: &[(&str, &[&str])] = &[
@@ -77,6 +77,14 @@ pub const PATHS: &[(&str, &[&str])] = &[
     ("/api/beta/request", &["POST"]),
     ("/api/beta/redeem", &["POST"]),
     ("/api/usage", &["GET"]),
+    ("/v1/videos", &["POST", "GET"]),
+    ("/v1/videos/edits", &["POST"]),
+    ("/v1/videos/extensions", &["POST"]),
+    ("/v1/videos/{id}", &["GET", "DELETE"]),
+    ("/v1/videos/{id}/content", &["GET", "HEAD"]),
+    ("/v1/videos/{id}/remix", &["POST"]),
+    ("/v1/models", &["GET"]),
+    ("/v1/models/{id}", &["GET"]),
     ("/healthz", &["GET"]),
     ("/readyz", &["GET"]),
 ];
@@ -85,6 +93,9 @@ pub const PATHS: &[(&str, &[&str])] = &[
 enum Tag {
     /// Prices, tasks and their clips.
     Videos,
+    /// `/v1/videos`, for OpenAI's client libraries and those of the gateways of its shape.
+    #[oai(rename = "OpenAI")]
+    OpenAi,
     /// What an account holds, and how it came to that.
     Credits,
     /// API keys and their limits.
@@ -101,6 +112,7 @@ fn operations() -> impl OpenApi {
         (native::Generate, native::Models),
         (native::Task::default(), native::Tasks, native::Events, native::Content, native::Link),
         (native::Credits, native::Usage, credits::Redeem, credits::Alerts),
+        (openai::Videos, openai::Item, openai::Derive, openai::Content, openai::Models),
         key::operations(),
         (account::Auth, account::Sessions, account::Password, account::SecondFactor, account::Beta),
         health::Health,

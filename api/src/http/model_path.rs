@@ -7,14 +7,15 @@ use poem::Request;
 use poem::http::Uri;
 use poem::http::uri::PathAndQuery;
 
-const PREFIX: &str = "/api/ai/models/";
+const PREFIXES: [&str; 2] = ["/api/ai/models/", "/v1/models/"];
 const SCHEMA: &str = "/schema";
 
 /// The path with a model's id escaped; any other path as it is.
 pub fn folded(path: &str) -> Cow<'_, str> {
-    let Some(rest) = path.strip_prefix(PREFIX) else { return path.into() };
+    let after = |prefix: &&'static str| Some((*prefix, path.strip_prefix(*prefix)?));
+    let Some((prefix, rest)) = PREFIXES.iter().find_map(after) else { return path.into() };
     let (id, tail) = rest.strip_suffix(SCHEMA).map_or((rest, ""), |id| (id, SCHEMA));
-    if id.contains('/') { format!("{PREFIX}{}{tail}", id.replace('/', "%2F")).into() } else { path.into() }
+    if id.contains('/') { format!("{prefix}{}{tail}", id.replace('/', "%2F")).into() } else { path.into() }
 }
 
 /// The same, on the way to the routes.

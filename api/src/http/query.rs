@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, NaiveDate, NaiveTime};
 use entity::Timestamp;
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef};
-use poem_openapi::types::{ParseError, ParseFromParameter, ParseResult, Type};
+use poem_openapi::types::{ParseError, ParseFromParameter, ParseResult, ToJSON, Type};
+use serde_json::Value;
 
 /// A word of a closed set.
 pub trait Word: Copy + Ord + Send + Sync + 'static {
@@ -91,6 +92,12 @@ impl<T: Word> ParseFromParameter for Words<T> {
 impl<T: Word> ParseFromParameter for OneOf<T> {
     fn parse_from_parameter(text: &str) -> ParseResult<Self> {
         named(text).map(OneOf).ok_or_else(|| ParseError::custom(format!("Must be one of {}", allowed::<T>())))
+    }
+}
+
+impl<T: Word> ToJSON for OneOf<T> {
+    fn to_json(&self) -> Option<Value> {
+        Some(self.0.as_str().into())
     }
 }
 

@@ -41,6 +41,8 @@ pub struct Model {
     pub last_frame: bool,
     pub durations: Durations,
     pub default_duration_s: u32,
+    /// Makes the next longer clip of a length that it can't make, instead of refusing it.
+    pub rounds_duration_up: bool,
     /// Ascending.
     pub resolutions: Vec<Resolution>,
     pub default_resolution: Resolution,
@@ -55,6 +57,8 @@ pub struct Model {
     pub max_audios: usize,
     pub prompt_max_chars: usize,
     pub prompt_required: bool,
+    /// Modes in which it is not, although otherwise it is.
+    pub prompt_optional_in: Vec<InputMode>,
     /// Clips that one request may ask for.
     pub count_max: u16,
     pub options: BTreeSet<OptionName>,
@@ -182,6 +186,10 @@ impl Catalog {
 }
 
 impl Model {
+    pub fn needs_prompt(&self, mode: InputMode) -> bool {
+        self.prompt_required && !self.prompt_optional_in.contains(&mode)
+    }
+
     pub fn has_option(&self, option: OptionName) -> bool {
         self.options.contains(&option)
     }

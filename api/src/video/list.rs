@@ -43,7 +43,14 @@ pub struct Place {
     pub id: TaskId,
 }
 
-/// Tasks, newest first, and where the next page begins.
+/// Whether the newest or the oldest come first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Direction {
+    Asc,
+    Desc,
+}
+
+/// Tasks in order, and where the next page begins.
 #[derive(Debug)]
 pub struct Page {
     pub tasks: Vec<Arc<TaskView>>,
@@ -58,7 +65,7 @@ impl Video {
         account: AccountId,
         filter: &Filter,
         after: Option<Place>,
-        limit: usize,
+        (limit, direction): (usize, Direction),
     ) -> Result<Page, ReadError> {
         let db = self.db.read();
         let model = filter.model.as_deref().map(|name| self.model_id(name));
@@ -67,9 +74,9 @@ impl Video {
             .select_only()
             .columns([task::Column::CreatedAt, task::Column::Id])
             .filter(wanted(account, filter, model.as_deref()))
-            .apply_if(after, |query, after| query.filter(is_after(after)))
-            .order_by(task::Column::CreatedAt, Order::Desc)
-            .order_by(task::Column::Id, Order::Desc)
+            .apply_if(after, |query, after| query.filter(is_after(after, direction)))
+            .order_by(task::Column::CreatedAt, direction.into())
+            .order_by(task::Column::Id, direction.into())
             .limit(limit as u64 + 1)
             .into_tuple::<(Timestamp, TaskId)>();
         let mut places = places.all(db).await?;
@@ -83,9 +90,30 @@ impl Video {
         Ok(Page { tasks, next })
     }
 
+    /// Where a task stands among those of its account.
+    pub async fn place(&self, account: AccountId, id: TaskId) -> Result<Option<Place>, ReadError> {
+        let created_at = task::Entity::find()
+            .select_only()
+            .column(task::Column::CreatedAt)
+            .filter(task::Column::Id.eq(id))
+            .filter(task::Column::AccountId.eq(account))
+            .filter(task::Column::DeletedAt.is_null())
+            .into_tuple::<Timestamp>();
+        Ok(created_at.one(self.db.read()).await?.map(|created_at| Place { created_at, id }))
+    }
+
     /// The id of a model by any of its names. One that has left the catalog goes by the name it had.
     pub fn model_id(&self, name: &str) -> String {
         self.catalog.model(name).map_or(name, |model| &model.id).to_owned()
+    }
+}
+
+impl From<Direction> for Order {
+    fn from(direction: Direction) -> Order {
+        match direction {
+            Direction::Asc => Order::Asc,
+            Direction::Desc => Order::Desc,
+        }
     }
 }
 
@@ -106,12 +134,16 @@ fn wanted(account: AccountId, filter: &Filter, model: Option<&str>) -> Condition
     metadata.fold(fitting, Condition::add)
 }
 
-fn is_after(place: Place) -> Expr {
+fn is_after(place: Place, direction: Direction) -> Expr {
     let key = Expr::tuple([
         Expr::col((task::Entity, task::Column::CreatedAt)),
         Expr::col((task::Entity, task::Column::Id)),
     ]);
-    key.lt(Expr::tuple([Expr::value(place.created_at), Expr::value(place.id)]))
+    let place = Expr::tuple([Expr::value(place.created_at), Expr::value(place.id)]);
+    match direction {
+        Direction::Asc => key.gt(place),
+        Direction::Desc => key.lt(place),
+    }
 }
 
 /// The account's tasks whose metadata says this.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use entity::attempt::AttemptState;
 use entity::hold::HoldState;
 use entity::{AccountId, Credits, TaskId, attempt, clip, hold, task};
 use sea_orm::DbErr;
@@ -60,6 +61,12 @@ impl TaskView {
             HoldState::Open => self.hold.amount,
             HoldState::Settled => self.hold.captured,
         }
+    }
+
+    /// The provider that made what was delivered, or that was tried last.
+    pub fn provider(&self) -> Option<&str> {
+        let delivered = self.attempts.iter().find(|attempt| attempt.state == AttemptState::Delivered);
+        delivered.or(self.attempts.last()).map(|attempt| attempt.provider.as_str())
     }
 
     /// Whether everything came back.

@@ -150,6 +150,7 @@ struct Review<'a> {
 impl Review<'_> {
     fn effective(&mut self) -> (Option<Effective>, BTreeSet<String>) {
         let Folded { wishes, extra, passthrough } = self.extra();
+        self.provider();
         let mode = self.mode();
         let prompt = self.prompt();
         let media = self.media(mode);

@@ -13,20 +13,17 @@ use super::rules::{free_keys, takes};
 const URL_MAX_CHARS: usize = 2_048;
 const LABEL_MAX_CHARS: usize = 255;
 const METADATA_MAX_KEYS: usize = 50;
+const NOT_BLANK: &str = "^[^\\u0000]*[^\\s\\u0000][^\\u0000]*$";
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 
 /// The schema of every body that this model takes.
 pub fn schema(model: &Model) -> Value {
-    let mut required = vec!["model", "inputMode"];
-    if model.prompt_required {
-        required.push("prompt");
-    }
     json!({
         "$schema": DIALECT,
         "title": model.id,
         "description": "The body of POST /api/ai/video/generate and /quote. Fields that are not described are ignored.",
         "type": "object",
-        "required": required,
+        "required": ["model", "inputMode"],
         "properties": properties(model),
         "allOf": model.modes.iter().map(|mode| of_mode(model, *mode)).collect::<Vec<_>>(),
     })
@@ -38,7 +35,7 @@ fn properties(model: &Model) -> Value {
     let mut properties = json!({
         "model": { "enum": names },
         "inputMode": { "enum": model.modes },
-        "prompt": prompt(model),
+        "prompt": text(model.prompt_max_chars),
         "negativePrompt": taken(model, OptionName::NegativePrompt, text(model.prompt_max_chars)),
         "duration": duration(model),
         "resolution": { "enum": model.resolutions, "default": model.default_resolution },
@@ -70,15 +67,6 @@ fn text(max_chars: usize) -> Value {
     json!({ "type": "string", "maxLength": max_chars, "pattern": "^[^\\u0000]*$" })
 }
 
-fn prompt(model: &Model) -> Value {
-    let mut prompt = text(model.prompt_max_chars);
-    if model.prompt_required {
-        // Not blank.
-        prompt["pattern"] = json!("^[^\\u0000]*[^\\s\\u0000][^\\u0000]*$");
-    }
-    prompt
-}
-
 /// A field that every model takes, but not every model makes something of.
 fn taken(model: &Model, option: OptionName, mut schema: Value) -> Value {
     if !model.has_option(option) {
@@ -89,6 +77,10 @@ fn taken(model: &Model, option: OptionName, mut schema: Value) -> Value {
 
 fn duration(model: &Model) -> Value {
     match &model.durations {
+        Durations::List(list) if model.rounds_duration_up => {
+            let max = list.last();
+            json!({ "type": "integer", "minimum": 1, "maximum": max, "default": model.default_duration_s })
+        }
         Durations::List(list) => {
             json!({ "type": "integer", "enum": list, "default": model.default_duration_s })
         }
@@ -162,6 +154,9 @@ fn of_mode(model: &Model, mode: InputMode) -> Value {
         MediaRole::ALL.into_iter().map(|role| (role.field().to_owned(), amount(model, mode, role))).collect();
     let mut then = vec![json!({ "properties": counts })];
     then.extend(needed(model, mode));
+    if model.needs_prompt(mode) {
+        then.push(json!({ "required": ["prompt"], "properties": { "prompt": { "pattern": NOT_BLANK } } }));
+    }
     if mode == InputMode::VideoToVideo {
         then.push(videos_together(model.max_videos));
     }

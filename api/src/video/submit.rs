@@ -7,7 +7,7 @@
 use entity::job::JobState;
 use entity::task::TaskState;
 use entity::{AccountId, Credits, Mode, TaskId, Timestamp, job, task, task_request};
-use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use tracing::Instrument;
 use tracing::field::Empty;
 
@@ -29,7 +29,13 @@ pub struct Submission {
     pub dialect: &'static str,
     pub idempotency_key: Option<String>,
     pub quote_id: Option<String>,
+    /// The client says that it has sent this before and got no answer: without a key, the same content of a short while ago
+    /// is meant.
+    pub is_repeated: bool,
 }
+
+/// Seconds within which a client sends a request again on its own.
+const REPEATED_WITHIN_S: i64 = 900;
 
 /// A task that is paid for and queued.
 #[derive(Clone, Debug)]
@@ -110,6 +116,12 @@ impl Video {
 
     async fn accept(&self, payer: &Payer, submission: Submission) -> Result<Accepted, SubmitError> {
         let hash = submission.request.content_hash(submission.dialect);
+        if submission.is_repeated
+            && submission.idempotency_key.is_none()
+            && let Some(task) = self.lately(payer, &hash).await?
+        {
+            return self.replayed(payer.account, task).await;
+        }
         let refused = match self.hold(payer, &submission, &hash).await {
             Err(refused) if !refused.is_after_a_look() => refused,
             answer => return answer,
@@ -202,6 +214,25 @@ impl Video {
         }
     }
 
+    /// The newest task of this key with the same content, if it was made within the time in which clients repeat.
+    async fn lately(&self, payer: &Payer, hash: &[u8]) -> Result<Option<TaskId>, SubmitError> {
+        let since = self.clock.now().plus_seconds(-REPEATED_WITHIN_S);
+        let made = task::Entity::find()
+            .select_only()
+            .column(task::Column::Id)
+            .filter(task::Column::AccountId.eq(payer.account))
+            .filter(task::Column::CreatedAt.gte(since))
+            .filter(task::Column::RequestHash.eq(hash))
+            .filter(task::Column::DeletedAt.is_null())
+            .filter(match payer.key {
+                Some(key) => task::Column::KeyId.eq(key),
+                None => task::Column::KeyId.is_null(),
+            })
+            .order_by_desc(task::Column::CreatedAt)
+            .limit(1);
+        Ok(made.into_tuple().one(self.db.read()).await?)
+    }
+
     async fn price(
         &self,
         payer: &Payer,
@@ -215,7 +246,7 @@ impl Video {
             return Err(SubmitError::ModelNotAllowed(model.id.clone()));
         }
         let provider = self
-            .provider_for(&checked, payer.mode)
+            .provider_for(&checked, submission.request.provider.as_deref(), payer.mode)
             .ok_or_else(|| SubmitError::ModelUnavailable(model.id.clone()))?;
         if let Some(token) = &submission.quote_id {
             let promise = self.quotes.read(token, (payer.account, payer.mode), hash, now)?;
@@ -227,10 +258,12 @@ impl Video {
         Ok(Priced { checked, provider, quote, quote_id: None })
     }
 
-    /// The first configured provider that serves the request.
-    fn provider_for(&self, checked: &Checked, mode: Mode) -> Option<String> {
+    /// The first configured provider that serves the request; in live mode only the one that it names, if it does.
+    fn provider_for(&self, checked: &Checked, wanted: Option<&str>, mode: Mode) -> Option<String> {
         let routes = self.catalog.routes_for(&checked.model, mode, &checked.passthrough);
-        let route = routes.into_iter().find(|route| self.configured.contains(route.provider))?;
+        let fits = |name: &str| mode == Mode::Test || wanted.is_none_or(|wanted| wanted == name);
+        let is_there = |name: &str| self.configured.contains(name);
+        let route = routes.into_iter().find(|route| fits(route.provider) && is_there(route.provider))?;
         Some(route.provider.to_owned())
     }
 

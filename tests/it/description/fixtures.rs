@@ -106,10 +106,16 @@ impl Fixtures {
             ("/api/ai/tasks/{id}", "id") if operation.method == "DELETE" => {
                 completed_task(&self.app, &self.customer).await
             }
-            (path, "id") if path.starts_with("/api/ai/tasks/") => self.completed.clone(),
+            ("/v1/videos/{id}", "id") if operation.method == "DELETE" => {
+                completed_task(&self.app, &self.customer).await
+            }
+            ("/v1/videos/{id}/remix", "id") => self.changeable().await,
+            (path, "id") if path.starts_with("/api/ai/tasks/") || path.starts_with("/v1/videos/") => {
+                self.completed.clone()
+            }
             (path, "id") if path.starts_with("/api/keys/") => self.key(person).await,
             (path, "id") if path.starts_with("/api/auth/sessions/") => self.session(person).await,
-            (path, "id") if path.starts_with("/api/ai/models/") => given,
+            ("/api/ai/models/{id}" | "/api/ai/models/{id}/schema" | "/v1/models/{id}", "id") => given,
             _ => panic!(
                 "{} ({} {}): say in Fixtures::path_parameter what its {{{name}}} stands for",
                 operation.id(),
@@ -117,6 +123,15 @@ impl Fixtures {
                 operation.path
             ),
         }
+    }
+
+    /// A finished video of a model that can change it.
+    async fn changeable(&self) -> String {
+        let order =
+            json!({ "model": "bytedance/seedance-2-fast", "inputMode": "text_to_video", "prompt": "a boat" });
+        let task = self.app.generate(&self.customer, &order).await;
+        assert_eq!(self.app.finished(&self.customer, &task).await["state"], "completed");
+        task
     }
 
     /// A new key.
@@ -158,6 +173,7 @@ impl Fixtures {
             "beginTotp" | "deleteTotp" => body["password"] = person.password.clone().into(),
             "confirmTotp" => body["code"] = self.code(person).await.into(),
             "resetPassword" => body["token"] = password::link(&self.app, person).await.into(),
+            "editVideo" | "extendVideo" => body["video"]["id"] = self.changeable().await.into(),
             "redeemCode" => self.promotion(body["code"].as_str().unwrap()).await,
             _ => {}
         }

@@ -2,10 +2,14 @@
 //!
 //! A code that an operation can't give must not be in its description, and one that it can give must.
 
+use std::collections::BTreeMap;
+
+use poem_openapi::registry::Registry;
 use serde_json::{Value, json};
 
 use super::headers;
 use super::operation::{Operation, operations};
+use crate::http::dialect::Dialect;
 
 /// Who can give a code, beside the operations that are named with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +30,8 @@ enum By {
     Personal,
     /// Whatever changes something and can be called with a session.
     SessionChange,
+    /// Whatever makes a task.
+    Submitting,
     /// Whatever does anything at all.
     Working,
     Nothing,
@@ -51,13 +57,12 @@ const DOOR: [&str; 5] = [
     "POST /api/auth/password/reset",
     "POST /api/beta/request",
 ];
-/// What waits in the ledger's queue with new tasks.
-const POSTING: [&str; 3] = [GENERATE, "POST /api/credits/redeem", "PUT /api/credits/alerts"];
-const POSTED: [&str; 4] =
-    [GENERATE, "POST /api/ai/tasks/{id}/cancel", "POST /api/credits/redeem", "PUT /api/credits/alerts"];
+/// What waits in the ledger's queue beside new tasks.
+const POSTING: [&str; 2] = ["POST /api/credits/redeem", "PUT /api/credits/alerts"];
+const POSTED: [&str; 3] =
+    ["POST /api/ai/tasks/{id}/cancel", "POST /api/credits/redeem", "PUT /api/credits/alerts"];
 /// What waits in the ledger's queue, or for its turn to hash a password.
-const BUSY: [&str; 9] = [
-    GENERATE,
+const BUSY: [&str; 8] = [
     "POST /api/credits/redeem",
     "PUT /api/credits/alerts",
     "POST /api/auth/register",
@@ -68,78 +73,85 @@ const BUSY: [&str; 9] = [
     "* /api/auth/totp",
 ];
 const STREAMING: [&str; 3] = ["GET /api/events", "GET /api/ai/tasks/{id}/events", "GET /api/ai/tasks/{id}"];
-const CLIP: [&str; 3] =
-    ["GET /api/ai/tasks/{id}/content", "HEAD /api/ai/tasks/{id}/content", "GET /api/ai/tasks/{id}/link"];
+const CLIP: [&str; 5] = [
+    "GET /api/ai/tasks/{id}/content",
+    "HEAD /api/ai/tasks/{id}/content",
+    "GET /api/ai/tasks/{id}/link",
+    "GET /v1/videos/{id}/content",
+    "HEAD /v1/videos/{id}/content",
+];
+/// What opens by a link.
+const LINKED: [&str; 4] = [CLIP[0], CLIP[1], CLIP[3], CLIP[4]];
 
 /// Every code, by status and in the order in which it is shown.
 const CODES: &[(u16, &str, By, &[&str])] = &[
     (400, "invalid_request", By::Input, &[]),
-    (400, "unknown_model", By::Nothing, &[GENERATE, QUOTE]),
-    (400, "model_retired", By::Nothing, &[GENERATE, QUOTE]),
-    (400, "no_price", By::Nothing, &[GENERATE, QUOTE]),
+    (400, "unknown_model", By::Submitting, &[QUOTE]),
+    (400, "model_retired", By::Submitting, &[QUOTE]),
+    (400, "no_price", By::Submitting, &[QUOTE]),
     (400, "conflicting_credentials", By::Secured, &[]),
     (401, "unauthorized", By::Secured, &[]),
     (401, "invalid_credentials", By::Nothing, &BY_PASSWORD),
     (401, "totp_required", By::Nothing, &["POST /api/auth/login", "DELETE /api/auth/totp"]),
-    (402, "insufficient_credits", By::Nothing, &[GENERATE]),
-    (402, "key_limit_reached", By::Nothing, &[GENERATE]),
+    (402, "insufficient_credits", By::Submitting, &[]),
+    (402, "key_limit_reached", By::Submitting, &[]),
     (403, "insufficient_scope", By::Scoped, &[]),
     (403, "ip_not_allowed", By::Keyed, &[]),
-    (403, "model_not_allowed", By::Nothing, &[GENERATE, QUOTE, "GET /api/ai/models/{id}*"]),
-    (403, "account_frozen", By::Nothing, &[GENERATE]),
-    (
-        403,
-        "link_invalid",
-        By::Nothing,
-        &["GET /api/ai/tasks/{id}/content", "HEAD /api/ai/tasks/{id}/content"],
-    ),
-    (
-        403,
-        "link_expired",
-        By::Nothing,
-        &["GET /api/ai/tasks/{id}/content", "HEAD /api/ai/tasks/{id}/content"],
-    ),
+    (403, "model_not_allowed", By::Submitting, &[QUOTE, "GET /api/ai/models/{id}*", "GET /v1/models/{id}"]),
+    (403, "account_frozen", By::Submitting, &[]),
+    (403, "link_invalid", By::Nothing, &LINKED),
+    (403, "link_expired", By::Nothing, &LINKED),
     (403, "csrf_refused", By::SessionChange, &DOOR),
     (403, "session_required", By::Personal, &MANAGING),
     (403, "key_required", By::Nothing, &["GET /api/key"]),
     (403, "no_customer", By::Customers, &["POST /api/beta/redeem"]),
     (403, "beta_required", By::Nothing, &["POST /api/keys"]),
     (403, "invite_required", By::Nothing, &["POST /api/auth/register"]),
-    (404, "task_not_found", By::Nothing, &["* /api/ai/tasks/{id}*"]),
+    (
+        404,
+        "task_not_found",
+        By::Nothing,
+        &[
+            "* /api/ai/tasks/{id}*",
+            "* /v1/videos/{id}*",
+            "POST /v1/videos/edits",
+            "POST /v1/videos/extensions",
+        ],
+    ),
     (404, "not_ready", By::Nothing, &CLIP),
     (404, "no_clip", By::Nothing, &CLIP),
     (404, "key_not_found", By::Nothing, &["* /api/keys/{id}*"]),
     (404, "session_not_found", By::Nothing, &["* /api/auth/sessions/{id}*"]),
-    (404, "model_not_found", By::Nothing, &["* /api/ai/models/{*"]),
+    (404, "model_not_found", By::Nothing, &["* /api/ai/models/{*", "GET /v1/models/{id}"]),
     (404, "promotion_not_found", By::Nothing, &["POST /api/credits/redeem"]),
     (404, "not_found", By::Nothing, &[]),
     (405, "method_not_allowed", By::Nothing, &[]),
     (409, "email_taken", By::Nothing, &["POST /api/auth/register"]),
     (409, "totp_enabled", By::Nothing, &["POST /api/auth/totp", "POST /api/auth/totp/confirm"]),
-    (409, "task_not_ended", By::Nothing, &["DELETE /api/ai/tasks/{id}"]),
+    (409, "task_not_ended", By::Nothing, &["DELETE /api/ai/tasks/{id}", "DELETE /v1/videos/{id}"]),
     (409, "key_revoked", By::Nothing, &["PATCH /api/keys/{id}", "POST /api/keys/{id}/rotate"]),
     (409, "too_many_keys", By::Nothing, &["POST /api/keys", "PATCH /api/keys/{id}"]),
     (409, "already_redeemed", By::Nothing, &["POST /api/credits/redeem"]),
     (410, "quote_expired", By::Nothing, &[GENERATE]),
-    (410, "task_deleted", By::Nothing, &[GENERATE]),
+    (410, "task_deleted", By::Submitting, &[]),
     (410, "promotion_over", By::Nothing, &["POST /api/credits/redeem"]),
     (410, "reset_invalid", By::Nothing, &["POST /api/auth/password/reset"]),
     (413, "too_large", By::Body, &[]),
     (415, "unsupported_media_type", By::Body, &[]),
-    (416, "range_not_satisfiable", By::Nothing, &["GET /api/ai/tasks/{id}/content"]),
-    (422, "idempotency_key_reused", By::Nothing, &[GENERATE]),
+    (416, "range_not_satisfiable", By::Nothing, &[CLIP[0], CLIP[3]]),
+    (422, "idempotency_key_reused", By::Submitting, &[]),
     (422, "quote_mismatch", By::Nothing, &[GENERATE]),
     (422, "quote_used", By::Nothing, &[GENERATE]),
     (429, "rate_limited", By::Keyed, &[]),
     (429, "too_many_attempts", By::Secured, &DOOR),
-    (429, "too_many_requests", By::Nothing, &POSTING),
-    (429, "concurrency_limit_reached", By::Nothing, &[GENERATE]),
+    (429, "too_many_requests", By::Submitting, &POSTING),
+    (429, "concurrency_limit_reached", By::Submitting, &[]),
     (429, "too_many_streams", By::Nothing, &STREAMING),
     (500, "internal", By::Working, &[]),
     (503, "unavailable", By::Working, &[]),
-    (503, "busy", By::Nothing, &BUSY),
-    (503, "model_unavailable", By::Nothing, &[GENERATE, QUOTE]),
-    (503, "outcome_unknown", By::Nothing, &POSTED),
+    (503, "busy", By::Submitting, &BUSY),
+    (503, "model_unavailable", By::Submitting, &[QUOTE]),
+    (503, "outcome_unknown", By::Submitting, &POSTED),
 ];
 
 /// The statuses: the name of the shared answer, and what it means.
@@ -152,7 +164,7 @@ const STATUSES: [(u16, &str, &str); 14] = [
     (409, "Conflict", "Not in this state"),
     (410, "Gone", "It is over for good"),
     (413, "ContentTooLarge", "The body is too large"),
-    (415, "UnsupportedMediaType", "The body is not JSON by its content type"),
+    (415, "UnsupportedMediaType", "The body is of no content type that is read here"),
     (416, "RangeNotSatisfiable", "The range is beyond the clip's end"),
     (422, "UnprocessableContent", "It contradicts what was sent before"),
     (429, "TooManyRequests", "Too much at once: wait as long as `Retry-After` says"),
@@ -173,42 +185,68 @@ pub fn statuses() -> impl Iterator<Item = (u16, String)> {
 /// Replaces the errors that the framework gave every operation: each answer is declared once, and each operation refers to
 /// those that it can give, with its own codes.
 pub fn declare(document: &mut Value) {
-    let mut used = [false; STATUSES.len()];
+    let mut used: BTreeMap<String, Value> = BTreeMap::new();
     for operation in operations(document) {
-        let given: Vec<(usize, Value)> =
-            STATUSES.iter().enumerate().filter_map(|(n, _)| Some((n, answer(n, &operation)?))).collect();
+        let dialect = Dialect::of_path(operation.path);
+        let given: Vec<Answer> =
+            (0..STATUSES.len()).filter_map(|n| Answer::of(n, dialect, &operation)).collect();
         if let Some(responses) = operation.value["responses"].as_object_mut() {
             responses.retain(|status, _| !status.starts_with(['4', '5']));
-            for (n, answer) in given {
-                used[n] = true;
-                responses.insert(STATUSES[n].0.to_string(), answer);
+            for Answer { status, name, reference } in given {
+                used.entry(name).or_insert_with(|| shared_answer(status, dialect));
+                responses.insert(status.to_string(), reference);
             }
         }
     }
-    let used = STATUSES.iter().zip(used).filter(|(_, is_used)| *is_used);
-    let shared = used.map(|((status, name, text), _)| ((*name).to_owned(), shared_answer(*status, text)));
-    document["components"]["responses"] = Value::Object(shared.collect());
+    document["components"]["responses"] = Value::Object(used.into_iter().collect());
 }
 
-/// A reference to a shared answer, if the operation can give it.
-fn answer(n: usize, operation: &Operation<'_>) -> Option<Value> {
-    let (status, name, text) = STATUSES[n];
-    let codes: Vec<&str> = CODES
-        .iter()
-        .filter(|(of, _, by, named)| *of == status && (by.includes(operation) || operation.is_any_of(named)))
-        .map(|(_, code, ..)| *code)
-        .collect();
-    let reference = format!("#/components/responses/{name}");
-    (!codes.is_empty())
-        .then(|| json!({ "$ref": reference, "description": with_codes(text, codes.into_iter()) }))
+/// Adds how the dialects' refusals look: the framework leaves out what no operation of its own names.
+pub fn bring_schemas(document: &mut Value) -> serde_json::Result<()> {
+    let mut registry = Registry::new();
+    Dialect::register_errors(&mut registry);
+    for (name, schema) in registry.schemas {
+        document["components"]["schemas"][name] = serde_json::to_value(schema)?;
+    }
+    Ok(())
 }
 
-fn shared_answer(status: u16, text: &str) -> Value {
-    let error = json!({ "schema": { "$ref": "#/components/schemas/Error" } });
+/// How one operation is refused with one status.
+struct Answer {
+    status: u16,
+    /// Of the shared answer.
+    name: String,
+    /// To the shared answer, with the operation's own codes.
+    reference: Value,
+}
+
+impl Answer {
+    /// `None` when the operation can't give the status.
+    fn of(n: usize, dialect: Dialect, operation: &Operation<'_>) -> Option<Answer> {
+        let (status, name, text) = STATUSES[n];
+        let gives = |by: &By, named: &[&str]| by.includes(operation) || operation.is_any_of(named);
+        let fitting = CODES.iter().filter(|(of, _, by, named)| *of == status && gives(by, named));
+        let codes: Vec<&str> = fitting.map(|(_, code, ..)| *code).collect();
+        if codes.is_empty() {
+            return None;
+        }
+        let name = format!("{}{name}", dialect.prefix());
+        let reference = format!("#/components/responses/{name}");
+        let description = with_codes(text, codes.into_iter());
+        Some(Answer { status, name, reference: json!({ "$ref": reference, "description": description }) })
+    }
+}
+
+fn shared_answer(status: u16, dialect: Dialect) -> Value {
+    let text = STATUSES.iter().find(|(of, ..)| *of == status).map_or("", |(_, _, text)| text);
+    let error = |schema: &str| json!({ "schema": { "$ref": format!("#/components/schemas/{schema}") } });
     json!({
         "description": with_codes(text, codes_of(status)),
         "headers": headers::of_error(status),
-        "content": { "application/json": error, "application/problem+json": error },
+        "content": {
+            "application/json": error(&format!("{}Error", dialect.prefix())),
+            "application/problem+json": error("Error"),
+        },
     })
 }
 
@@ -236,6 +274,7 @@ impl By {
             By::Scoped => with_key && with_session && operation.path != "/api/key",
             By::Personal => with_session && !with_key,
             By::SessionChange => with_session && !["GET", "HEAD"].contains(&operation.method.as_str()),
+            By::Submitting => operation.makes_task(),
             By::Working => operation.path != "/healthz",
             By::Nothing => false,
         }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::operation::{Operation, operations};
+use super::operation::{Operation, SUBMITTING, operations};
 
 struct Header {
     name: &'static str,
@@ -16,14 +16,21 @@ struct Header {
 
 const GENERATE: &str = "POST /api/ai/video/generate";
 const PRICED: [&str; 2] = [GENERATE, "POST /api/ai/video/quote"];
-const CLIP: [&str; 2] = ["GET /api/ai/tasks/{id}/content", "HEAD /api/ai/tasks/{id}/content"];
+const CLIP: [&str; 4] = [
+    "GET /api/ai/tasks/{id}/content",
+    "HEAD /api/ai/tasks/{id}/content",
+    "GET /v1/videos/{id}/content",
+    "HEAD /v1/videos/{id}/content",
+];
 const LISTS: [&str; 3] = ["GET /api/ai/credits/ledger", "GET /api/ai/tasks", "GET /api/keys"];
 const WAITING: [&str; 3] = [GENERATE, "GET /api/ai/tasks/{id}", "POST /api/ai/tasks/{id}/cancel"];
-const TAGGED: [&str; 4] = [
+const TAGGED: [&str; 6] = [
     "GET /api/ai/tasks/{id}",
     "GET /api/ai/models*",
     "GET /api/ai/tasks/{id}/content",
     "HEAD /api/ai/tasks/{id}/content",
+    "GET /v1/videos/{id}/content",
+    "HEAD /v1/videos/{id}/content",
 ];
 const STREAMS: [&str; 2] = ["GET /api/events", "GET /api/ai/tasks/{id}/events"];
 /// What begins a session, gives it a new token, or ends it.
@@ -54,7 +61,10 @@ const HEADERS: &[Header] = &[
         name: "Retry-After",
         kind: "integer",
         description: "Seconds after which to ask again.",
-        on: &[(&[200, 304], &["GET /api/ai/tasks/{id}"]), (&[202], &["POST /api/ai/tasks/{id}/cancel"])],
+        on: &[
+            (&[200, 304], &["GET /api/ai/tasks/{id}", "GET /v1/videos/{id}"]),
+            (&[202], &["POST /api/ai/tasks/{id}/cancel"]),
+        ],
         errors: &[404, 409, 429, 503],
     },
     Header {
@@ -82,22 +92,22 @@ const HEADERS: &[Header] = &[
         name: "Location",
         kind: "string",
         description: "Where the new task or key is.",
-        on: &[(&[200], &[GENERATE]), (&[201], &["POST /api/keys"])],
+        on: &[(&[200], &SUBMITTING), (&[201], &["POST /api/keys"])],
         errors: &[],
     },
     Header {
         name: "Idempotent-Replayed",
         kind: "string",
         description: "`true` when the `Idempotency-Key` was seen before and this is its task; otherwise absent.",
-        on: &[(&[200], &[GENERATE])],
+        on: &[(&[200], &SUBMITTING)],
         errors: &[],
     },
     Header {
         name: "x-should-retry",
         kind: "string",
-        description: "`false`: the task exists, whatever a client library thinks of the answer.",
-        on: &[(&[200], &[GENERATE])],
-        errors: &[],
+        description: "`false`: the same request again would be of no use, or is one that was accepted.",
+        on: &[(&[200], &SUBMITTING)],
+        errors: &[400, 401, 402, 403, 404, 409, 410, 413, 415, 416, 422, 503],
     },
     Header {
         name: "Deprecation",

@@ -25,6 +25,7 @@ pub use samples::texts;
 /// The 3.1 document of a 3.0 one. `public_url` is how customers reach us, when that is known.
 pub fn document(old: &str, public_url: Option<&str>) -> anyhow::Result<Value> {
     let mut document: Value = serde_json::from_str(old)?;
+    errors::bring_schemas(&mut document)?;
     modern::modernize(&mut document);
     drop_bodies_of_head(&mut document);
     bodies::declare(&mut document);

@@ -13,6 +13,15 @@ pub struct Operation<'a> {
 
 const METHODS: [&str; 6] = ["get", "head", "post", "put", "patch", "delete"];
 
+/// The operations that make a task.
+pub const SUBMITTING: [&str; 5] = [
+    "POST /api/ai/video/generate",
+    "POST /v1/videos",
+    "POST /v1/videos/edits",
+    "POST /v1/videos/extensions",
+    "POST /v1/videos/{id}/remix",
+];
+
 /// Every operation of a document, path by path.
 pub fn operations(document: &mut Value) -> impl Iterator<Item = Operation<'_>> {
     let paths = document.get_mut("paths").and_then(Value::as_object_mut).into_iter().flatten();
@@ -41,6 +50,10 @@ impl Operation<'_> {
     /// Whether it asks who is calling.
     pub fn is_secured(&self) -> bool {
         self.schemes().next().is_some()
+    }
+
+    pub fn makes_task(&self) -> bool {
+        self.is_any_of(&SUBMITTING)
     }
 
     /// Whether this is one of the ways to say who is calling.

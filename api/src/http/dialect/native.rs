@@ -18,21 +18,31 @@ mod usage;
 mod view;
 
 use entity::{KeyId, TaskId};
+use poem_openapi::types::ToJSON;
+use serde_json::Value;
 
+use crate::app::App;
 use crate::http::error::ApiError;
+use crate::video::read::TaskView;
 
-pub use content::Content;
+pub use content::{ClipAnswer, Content, Viewer};
 pub use credits::Credits;
 pub use events::Events;
 pub use generate::Generate;
-pub use link::Link;
+pub use link::{ClipIndex, Link, clip_url, first_clip};
 pub use models::Models;
+pub use rendering::links_end_at;
 pub use task::Task;
 pub use tasks::Tasks;
 pub use usage::Usage;
 
 /// Names these routes: the same idempotency key and content on another dialect's route is another request.
 pub const DIALECT: &str = "native";
+
+/// What `GET /api/ai/tasks/{id}` answers.
+pub fn poll_answer(app: &App, view: &TaskView) -> Value {
+    view::task_body(app, view, links_end_at(app.clock.now())).to_json().unwrap_or_default()
+}
 
 /// A task's id in any dialect's spelling; what is none is the id of no task.
 fn task_id(text: &str) -> Result<TaskId, ApiError> {

@@ -45,6 +45,16 @@ impl ApiError {
         ApiError::Invalid(errors)
     }
 
+    /// The same, with its fields called otherwise.
+    pub fn with_fields(self, translate: impl FnOnce(FieldErrors) -> FieldErrors) -> Self {
+        match self {
+            ApiError::Invalid(errors) => ApiError::Invalid(translate(errors)),
+            ApiError::UnknownModel(errors) => ApiError::UnknownModel(translate(errors)),
+            ApiError::ModelRetired(errors) => ApiError::ModelRetired(translate(errors)),
+            other => other,
+        }
+    }
+
     /// Says whether the request had an idempotency key, which decides if it may be sent again.
     pub fn for_request(self, keyed: bool) -> Self {
         match self {

@@ -9,6 +9,7 @@ use poem_openapi::Object;
 use poem_openapi::types::ToJSON;
 
 use super::ApiError;
+use crate::http::dialect::Dialect;
 use crate::http::limit;
 use crate::http::value::{Amount, Moment, Shown};
 use crate::media::{LinkError, Plan};
@@ -17,8 +18,10 @@ use crate::media::{LinkError, Plan};
 #[derive(Clone, Debug)]
 pub struct Rendering {
     pub request_id: String,
-    /// Answer as `application/problem+json`.
+    /// Answer as `application/problem+json`, whatever the dialect.
     pub as_problem: bool,
+    /// Whose words and shape to use.
+    pub dialect: Dialect,
 }
 
 /// Whether the caller asks for RFC 9457 by name. The members are the same either way.
@@ -107,10 +110,13 @@ fn violated(error: &ApiError) -> Option<&'static str> {
 
 impl Rendering {
     pub fn render(&self, error: &ApiError) -> Response {
-        let media_type =
-            if self.as_problem { "application/problem+json" } else { "application/json; charset=utf-8" };
+        let (media_type, body) = match self.dialect.error(error, self) {
+            _ if self.as_problem => ("application/problem+json", None),
+            body => ("application/json; charset=utf-8", body),
+        };
+        let body = body.map_or_else(|| self.body(error).to_json_string(), |body| body.to_string());
         let response = Response::builder().status(error.status()).content_type(media_type);
-        with_headers(response, error).body(self.body(error).to_json_string())
+        with_headers(response, error).body(body)
     }
 
     fn body(&self, error: &ApiError) -> ErrorBody {
@@ -159,6 +165,10 @@ impl ErrorBody {
 }
 
 fn with_headers(mut response: ResponseBuilder, error: &ApiError) -> ResponseBuilder {
+    // Client libraries that repeat a request on their own do what this says: again only what can't be bought twice.
+    if !error.is_retryable() {
+        response = response.header("x-should-retry", "false");
+    }
     if let Some(seconds) = error.retry_after_s() {
         response = response.header(RETRY_AFTER, seconds.to_string());
     }
@@ -175,7 +185,7 @@ fn with_headers(mut response: ResponseBuilder, error: &ApiError) -> ResponseBuil
 
 impl ApiError {
     /// What happened this time, in a sentence that is safe to show; nothing about what broke inside.
-    fn detail(&self) -> Option<String> {
+    pub fn detail(&self) -> Option<String> {
         let text = match self {
             Self::Invalid(errors) | Self::UnknownModel(errors) | Self::ModelRetired(errors) => errors.to_string(),
             Self::NoPrice(what) => format!("This combination is not sold: {what}"),
@@ -202,6 +212,9 @@ impl ApiError {
             Self::TooLarge { limit_bytes } => format!("The body may have {limit_bytes} bytes"),
             Self::NotJson => "Send the body with Content-Type: application/json (with curl: -H 'Content-Type: \
                               application/json')"
+                .into(),
+            Self::NoObject => "Send the body as application/json, multipart/form-data or \
+                               application/x-www-form-urlencoded"
                 .into(),
             Self::RangeNotSatisfiable { len } => format!("The clip has {len} bytes"),
             Self::KeyReused => "This Idempotency-Key was sent with another request before: use a new one".into(),

@@ -3,10 +3,12 @@ use poem::http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::http::dialect::Dialect;
 use crate::ledger::CapWindow;
 
 fn rendered(error: &ApiError) -> (StatusCode, HeaderMap, Value) {
-    let response = Rendering { request_id: "r1".into(), as_problem: false }.render(error);
+    let response =
+        Rendering { request_id: "r1".into(), as_problem: false, dialect: Dialect::Native }.render(error);
     let (parts, body) = response.into_parts();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let body = runtime.block_on(body.into_vec()).unwrap();
@@ -124,7 +126,8 @@ fn problem_json_is_answered_when_it_is_asked_for_by_name() {
     assert!(accepting("text/html, Application/Problem+JSON;q=0.9"));
     assert!(!accepting("*/*"));
     assert!(!accepting("application/json"));
-    let response = Rendering { request_id: "r1".into(), as_problem: true }.render(&ApiError::TaskNotFound);
+    let rendering = Rendering { request_id: "r1".into(), as_problem: true, dialect: Dialect::Native };
+    let response = rendering.render(&ApiError::TaskNotFound);
     assert_eq!(response.content_type(), Some("application/problem+json"));
 }
 

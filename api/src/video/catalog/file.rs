@@ -34,6 +34,8 @@ struct ModelFile {
     durations: Option<Vec<u32>>,
     duration_range: Option<[u32; 2]>,
     default_duration: u32,
+    #[serde(default)]
+    rounds_duration_up: bool,
     resolutions: Vec<Resolution>,
     default_resolution: Resolution,
     aspect_ratios: Vec<AspectRatio>,
@@ -46,6 +48,8 @@ struct ModelFile {
     prompt_max: usize,
     #[serde(default = "yes")]
     prompt_required: bool,
+    #[serde(default)]
+    prompt_optional_in: Vec<InputMode>,
     #[serde(default = "one")]
     count_max: u16,
     #[serde(default)]
@@ -175,6 +179,7 @@ fn model(file: ModelFile, problems: &mut Vec<String>) -> Option<Model> {
         modes: file.modes,
         last_frame: file.last_frame,
         default_duration_s: file.default_duration,
+        rounds_duration_up: file.rounds_duration_up,
         resolutions: file.resolutions,
         default_resolution: file.default_resolution,
         aspect_ratios: file.aspect_ratios,
@@ -184,6 +189,7 @@ fn model(file: ModelFile, problems: &mut Vec<String>) -> Option<Model> {
         max_audios: file.max_audios,
         prompt_max_chars: file.prompt_max,
         prompt_required: file.prompt_required,
+        prompt_optional_in: file.prompt_optional_in,
         count_max: file.count_max,
         options: file.options.into_iter().collect(),
         lifecycle: lifecycle(file.lifecycle),

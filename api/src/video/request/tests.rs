@@ -22,6 +22,7 @@ fn full() -> GenerateRequest {
         extra: [("style".to_owned(), json!("ink"))].into(),
         callback_url: Some("https://x.test/hook".into()),
         external_task_id: Some("mine".into()),
+        provider: Some("kie".into()),
         user: Some("u1".into()),
         metadata: [("a".to_owned(), json!(1))].into(),
     }
@@ -29,7 +30,7 @@ fn full() -> GenerateRequest {
 
 #[test]
 fn every_field_counts_in_the_content_hash() {
-    let changes: [fn(&mut GenerateRequest); 19] = [
+    let changes: [fn(&mut GenerateRequest); 20] = [
         |_| {},
         |r| r.model = "runner".into(),
         |r| r.input_mode = None,
@@ -49,6 +50,7 @@ fn every_field_counts_in_the_content_hash() {
         |r| r.callback_url = None,
         |r| (r.external_task_id, r.user) = (r.user.take(), r.external_task_id.take()),
         |r| r.metadata.clear(),
+        |r| r.provider = None,
     ];
     let mut hashes: Vec<[u8; 32]> = changes
         .iter()
@@ -75,7 +77,7 @@ fn the_order_of_keys_does_not_count_at_any_depth() {
 fn a_request_is_written_with_its_keys_in_order() {
     let json = full().to_json();
     let sorted: BTreeMap<String, Value> = serde_json::from_str(&json).unwrap();
-    assert_eq!(sorted.len(), 17);
+    assert_eq!(sorted.len(), 18);
     assert_eq!(json, serde_json::to_string(&sorted).unwrap());
 }
 

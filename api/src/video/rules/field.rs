@@ -1,5 +1,7 @@
 //! The plain fields: each is one of the model's allowed values, or left out for its default.
 
+use std::collections::BTreeSet;
+
 use super::Review;
 use crate::video::catalog::{AspectRatio, Audio, InputMode, OptionName, Resolution, join};
 
@@ -15,14 +17,31 @@ impl Review<'_> {
         None
     }
 
+    /// Only one of those that have a route to the model; in test mode as well, so that a test says what live would.
+    pub(super) fn provider(&mut self) {
+        let Some(wanted) = &self.request.provider else { return };
+        let serving: BTreeSet<&str> = self.model.routes.iter().map(|route| route.provider.as_str()).collect();
+        if !serving.contains(wanted.as_str()) {
+            let message = format!("{} is served by {}", self.model.id, join(serving));
+            self.error("provider", message);
+        }
+    }
+
     pub(super) fn prompt(&mut self) -> Option<String> {
         let prompt = self.request.prompt.clone().filter(|text| !text.trim().is_empty());
         match &prompt {
-            None if self.model.prompt_required => self.error("prompt", "Required"),
+            None if self.needs_prompt() => self.error("prompt", "Required"),
             Some(text) => self.length("prompt", text),
             None => {}
         }
         prompt
+    }
+
+    fn needs_prompt(&self) -> bool {
+        match self.request.input_mode {
+            Some(mode) => self.model.needs_prompt(mode),
+            None => self.model.prompt_required,
+        }
     }
 
     pub(super) fn negative_prompt(&mut self, wish: Option<String>) -> Option<String> {
@@ -61,6 +80,11 @@ impl Review<'_> {
         let seconds = wish.unwrap_or(self.model.default_duration_s);
         if self.model.durations.contains(seconds) {
             return Some(seconds);
+        }
+        let longer = self.model.durations.iter().find(|longer| *longer > seconds);
+        if let (true, 1.., Some(longer)) = (self.model.rounds_duration_up, seconds, longer) {
+            self.warn(format!("duration: {} makes {longer} seconds of {seconds}", self.model.id));
+            return Some(longer);
         }
         let allowed = self.model.durations.allowed_text();
         self.error("duration", format!("Allowed for {}: {allowed} seconds", self.model.id));

@@ -51,8 +51,7 @@ impl Content {
         index: Query<ClipIndex>,
         request: &Request,
     ) -> Result<ClipAnswer, ApiError> {
-        let clip = viewer.clip(&app, task_id(&id)?, index.0.0).await?;
-        clip.answer(&app.store, asked(request.headers())).await
+        viewer.fetch(&app, task_id(&id)?, index.0.0, request.headers()).await
     }
 
     /// Look at a clip's headers
@@ -72,14 +71,13 @@ impl Content {
         index: Query<ClipIndex>,
         request: &Request,
     ) -> Result<ClipAnswer, ApiError> {
-        let clip = viewer.clip(&app, task_id(&id)?, index.0.0).await?;
-        Ok(clip.headers_only(asked(request.headers())))
+        viewer.look(&app, task_id(&id)?, index.0.0, request.headers()).await
     }
 }
 
 /// Somebody who may see a clip: by a key, which wins if there is one, or by a link. Which clip it opens is not known
 /// before the task is, so [`Viewer::clip`] is the only way on.
-struct Viewer {
+pub struct Viewer {
     claim: Claim,
     /// The clip that the address of a link names, which holds for a key as well.
     named: Option<u32>,
@@ -124,6 +122,28 @@ impl<'a> ApiExtractor<'a> for Viewer {
 }
 
 impl Viewer {
+    /// The clip, or the part of it that is asked for.
+    pub async fn fetch(
+        &self,
+        app: &App,
+        task: TaskId,
+        index: u32,
+        headers: &HeaderMap,
+    ) -> Result<ClipAnswer, ApiError> {
+        self.clip(app, task, index).await?.answer(&app.store, asked(headers)).await
+    }
+
+    /// What is said about the clip before it is sent.
+    pub async fn look(
+        &self,
+        app: &App,
+        task: TaskId,
+        index: u32,
+        headers: &HeaderMap,
+    ) -> Result<ClipAnswer, ApiError> {
+        Ok(self.clip(app, task, index).await?.headers_only(asked(headers)))
+    }
+
     async fn clip(&self, app: &App, task: TaskId, index: u32) -> Result<ReadyClip, ApiError> {
         let (owner, seconds) = match &self.claim {
             Claim::Owner(account) => (Some(*account), MAX_AGE_SECONDS),
@@ -246,7 +266,7 @@ impl ReadyClip {
 }
 
 /// All or a part of a clip, or that the caller has it already.
-struct ClipAnswer(poem::Response);
+pub struct ClipAnswer(poem::Response);
 
 impl IntoResponse for ClipAnswer {
     fn into_response(self) -> poem::Response {

@@ -86,7 +86,8 @@ pub fn fold(mut body: Fields, idempotency_key: Option<String>) -> Result<Folded,
     let request = request(&mut body);
     match body.finish() {
         Ok(warning) => {
-            let submission = Submission { request, dialect: DIALECT, idempotency_key, quote_id };
+            let submission =
+                Submission { request, dialect: DIALECT, idempotency_key, quote_id, is_repeated: false };
             Ok(Folded { submission, warnings: warning.into_iter().collect() })
         }
         Err(errors) => Err(Misread { errors, request: Box::new(request) }),
@@ -111,6 +112,7 @@ fn request(body: &mut Fields) -> GenerateRequest {
         callback_url: body.text("callbackUrl"),
         external_task_id: body.text("externalTaskId"),
         user: None,
+        provider: None,
         metadata: body.object("metadata"),
     }
 }

@@ -21,7 +21,7 @@ use crate::http::error::ApiError;
 use crate::http::page::{Limit, next_link, read_cursor, twenty, write_cursor};
 use crate::http::query::{Moment, Word, Words};
 use crate::http::value::Bounded;
-use crate::video::list::{Filter, Place};
+use crate::video::list::{Direction, Filter, Place};
 use crate::video::state::State;
 
 pub struct Tasks;
@@ -108,7 +108,8 @@ impl Tasks {
         };
         let after =
             cursor.0.as_deref().map(|cursor| read_cursor(CURSOR_KIND, cursor, read_place)).transpose()?;
-        let page = app.video.tasks(caller.account, &filter, after, limit.0.0 as usize).await?;
+        let page =
+            app.video.tasks(caller.account, &filter, after, (limit.0.0 as usize, Direction::Desc)).await?;
         let links_end_at = links_end_at(app.clock.now());
         let data = page.tasks.into_iter().map(|view| task_body(&app, &view, links_end_at)).collect();
         let next_cursor = page.next.map(|place| write_cursor(CURSOR_KIND, &write_place(place)));

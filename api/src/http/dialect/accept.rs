@@ -1,0 +1,68 @@
+//! From a body that was read to a task that is paid for, as every dialect but our own does it.
+
+use std::sync::Arc;
+
+use poem::http::HeaderMap;
+
+use super::gateway::Folded;
+use crate::app::App;
+use crate::http::auth::{Caller, VideosWrite};
+use crate::http::error::ApiError;
+use crate::http::idempotency::IdempotencyKey;
+use crate::video::read::TaskView;
+use crate::video::submit::Submission;
+
+/// What a client library says when it sends a request again on its own, without any key that would say which.
+const RETRY_COUNT: &str = "x-stainless-retry-count";
+
+/// A task that is paid for, and whether it was before.
+#[derive(Debug)]
+pub struct Taken {
+    pub view: Arc<TaskView>,
+    pub replayed: bool,
+    /// What was accepted but will have no effect.
+    pub warnings: Vec<String>,
+}
+
+/// Accepts what was read. One answer names everything that is wrong, in the sender's own words.
+pub async fn accept(
+    app: &App,
+    caller: &Caller<VideosWrite>,
+    dialect: &'static str,
+    key: IdempotencyKey,
+    headers: &HeaderMap,
+    folded: Folded,
+) -> Result<Taken, ApiError> {
+    let Folded { request, names, mut errors, mut warnings } = folded;
+    if !errors.is_empty() {
+        let mut more = names.translate(app.video.objections(caller.mode, &request));
+        more.fields.retain(|field, _| errors.of(field).is_empty());
+        errors.merge(more);
+        return Err(errors.into());
+    }
+    let keyed = key.0.is_some();
+    let submission = Submission {
+        request,
+        dialect,
+        idempotency_key: key.0,
+        quote_id: None,
+        is_repeated: is_repeated(headers),
+    };
+    let accepted = app.video.submit(&caller.payer(), submission).await;
+    let accepted = accepted.map_err(|error| {
+        ApiError::from(error).for_request(keyed).with_fields(|errors| names.translate(errors))
+    })?;
+    warnings.extend(accepted.warnings);
+    // The task exists: what goes wrong from here on must not look as if it did not.
+    let view = app.video.task(caller.account, accepted.task).await.unwrap_or_else(|error| {
+        tracing::warn!(task = %accepted.task, "an accepted task could not be read: {error}");
+        None
+    });
+    let view = view.ok_or(ApiError::OutcomeUnknown { keyed })?;
+    Ok(Taken { view, replayed: accepted.replayed, warnings })
+}
+
+fn is_repeated(headers: &HeaderMap) -> bool {
+    let count = headers.get(RETRY_COUNT).and_then(|value| value.to_str().ok());
+    count.and_then(|count| count.parse::<u32>().ok()).is_some_and(|count| count > 0)
+}

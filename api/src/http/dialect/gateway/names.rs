@@ -1,0 +1,42 @@
+//! What the sender calls our fields, so that errors speak of what was sent.
+
+use std::collections::BTreeMap;
+
+use crate::video::request::FieldErrors;
+
+/// By our own name, the sender's. Ours where nothing else is known.
+#[derive(Clone, Debug, Default)]
+pub struct Names(BTreeMap<&'static str, String>);
+
+impl Names {
+    pub fn say(&mut self, ours: &'static str, theirs: impl Into<String>) {
+        self.0.insert(ours, theirs.into());
+    }
+
+    /// The errors, under the names that were sent.
+    pub fn translate(&self, errors: FieldErrors) -> FieldErrors {
+        let mut translated = FieldErrors { form: errors.form, ..FieldErrors::default() };
+        for (field, messages) in errors.fields {
+            let name = self.0.get(field.as_str()).cloned().unwrap_or(field);
+            translated.fields.entry(name).or_default().extend(messages);
+        }
+        translated
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_are_filed_under_what_was_sent() {
+        let mut names = Names::default();
+        names.say("duration", "seconds");
+        let mut errors = FieldErrors::default();
+        errors.push("duration", "Too long");
+        errors.push("prompt", "Required");
+        let translated = names.translate(errors);
+        assert_eq!(translated.of("seconds"), ["Too long"]);
+        assert_eq!(translated.of("prompt"), ["Required"]);
+    }
+}
