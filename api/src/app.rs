@@ -1,5 +1,6 @@
 //! The composition root: settings become a database, a ledger, a catalog, storage and providers, wired together.
 
+pub mod message;
 pub mod time;
 
 use std::collections::BTreeSet;
@@ -21,6 +22,7 @@ use crate::customer::mail::Mailer;
 use crate::customer::reception::{Parts, Reception};
 use crate::customer::second_factor;
 use crate::db::Db;
+use crate::http::dialect;
 use crate::ledger::chain::Chain;
 use crate::ledger::{Lane, Ledger};
 use crate::limit::Limiter;
@@ -40,6 +42,7 @@ use crate::video::settle::closings;
 use crate::video::typical::TypicalTimes;
 use crate::video::views::Views;
 use crate::wake::Wake;
+use message::Wordings;
 
 /// Everything that is shared by the rooms of one process. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -57,6 +60,8 @@ pub struct App {
     pub fetcher: GuardedClient,
     /// Signs webhooks.
     pub webhooks: Arc<Vec<Subkey>>,
+    /// Words tasks in their dialects.
+    pub wording: Wordings,
     pub wake: Wake,
     pub metrics: Metrics,
     pub scrape: Scrape,
@@ -139,6 +144,7 @@ impl App {
             providers,
             fetcher,
             webhooks: Arc::new(secret.derive(WEBHOOKS)),
+            wording: dialect::wording,
             wake: Wake::default(),
             metrics,
             scrape: Scrape::default(),

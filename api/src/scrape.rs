@@ -89,7 +89,7 @@ async fn read(app: &App) -> Result<(Totals, Work, Timestamp), DbErr> {
     let db = app.db.read();
     let now = app.db.now(db, &app.clock).await?;
     let heartbeat = now.plus_seconds(-i64::from(app.config.heartbeat_limit_s));
-    let work = Work::read(db, heartbeat, app.providers.names()).await?;
+    let work = Work::read(db, (now, heartbeat), app.providers.names()).await?;
     Ok((totals(db).await?, work, now))
 }
 

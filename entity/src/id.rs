@@ -66,6 +66,8 @@ id!(/// A ledger account: one customer's credits in one mode.
     AccountId, "acct", own_spelling);
 id!(/// Who pays.
     CustomerId, "cust", own_spelling);
+id!(/// A webhook endpoint of a customer's.
+    EndpointId, "whe", own_spelling);
 id!(/// Credits given.
     GrantId, "grant", own_spelling);
 id!(/// An invitation (not its code).
@@ -81,6 +83,31 @@ id!(/// A worker process.
 id!(/// A customer's unit of work. Shown as `tsk_<ULID>`; read in every dialect's spelling: `tsk_<ULID>`, `video_<ulid>`,
     /// `task_<ulid>`, a bare ULID or a UUID, ULIDs in either case.
     TaskId, "tsk", any_spelling);
+
+/// One event of an account, as webhooks name it: `evt_`, the account and the event's number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventId {
+    pub account: AccountId,
+    pub n: i64,
+}
+
+impl fmt::Display for EventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "evt_{}_{}", self.account.0.simple(), self.n)
+    }
+}
+
+impl FromStr for EventId {
+    type Err = IdError;
+
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        let (account, n) = text.strip_prefix("evt_").and_then(|rest| rest.split_once('_')).ok_or(IdError)?;
+        let account = AccountId(Uuid::try_parse(account).map_err(|_| IdError)?);
+        let is_number = !n.is_empty() && n.bytes().all(|byte| byte.is_ascii_digit());
+        let n = is_number.then(|| n.parse().ok()).flatten().ok_or(IdError)?;
+        Ok(EventId { account, n })
+    }
+}
 
 fn own_spelling(prefix: &str, text: &str) -> Result<Uuid, IdError> {
     let ulid = text.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('_')).ok_or(IdError)?;
@@ -122,6 +149,17 @@ mod tests {
         ] {
             assert_eq!(spelling.parse(), Ok(id), "{spelling}");
         }
+    }
+
+    #[test]
+    fn an_event_is_named_by_its_account_and_number() {
+        let id = EventId { account: AccountId(Uuid::from_u128(7)), n: 42 };
+        assert_eq!(id.to_string(), "evt_00000000000000000000000000000007_42");
+        assert_eq!(id.to_string().parse(), Ok(id));
+        for text in ["", "evt_", "evt_7_42", "evt_00000000000000000000000000000007_", "42"] {
+            assert_eq!(text.parse::<EventId>(), Err(IdError), "{text}");
+        }
+        assert_eq!("evt_00000000000000000000000000000007_+1".parse::<EventId>(), Err(IdError));
     }
 
     #[test]

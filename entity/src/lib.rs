@@ -12,6 +12,7 @@ pub mod book_delta;
 pub mod clip;
 pub mod customer;
 pub mod delivery;
+pub mod endpoint;
 pub mod event;
 pub mod grant;
 pub mod hold;
@@ -31,6 +32,7 @@ pub mod task_metadata;
 pub mod task_request;
 pub mod transfer;
 pub mod user;
+pub mod webhook_secret;
 pub mod worker;
 
 mod credits;
@@ -39,6 +41,9 @@ mod mode;
 mod timestamp;
 
 pub use credits::Credits;
-pub use id::{AccountId, CustomerId, GrantId, IdError, InviteId, KeyId, SessionId, TaskId, UserId, WorkerId};
+pub use id::{
+    AccountId, CustomerId, EndpointId, EventId, GrantId, IdError, InviteId, KeyId, SessionId, TaskId, UserId,
+    WorkerId,
+};
 pub use mode::Mode;
 pub use timestamp::Timestamp;

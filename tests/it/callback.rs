@@ -12,7 +12,7 @@ use poem::endpoint::make;
 use poem::http::{HeaderMap, StatusCode};
 use poem::listener::{Acceptor, Listener, TcpListener};
 use reelmeter::app::App;
-use reelmeter::customer::endpoint::signing_secret;
+use reelmeter::customer::endpoint::secret::SigningSecret;
 use reelmeter::media::{Allow, GuardedClient, Timeouts};
 use reelmeter::worker::Worker;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
@@ -36,10 +36,12 @@ on_both_engines!(
 /// How long a test waits for something that is certain to happen before it gives up.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A customer's server: answers with the given statuses, then 204, and keeps what it was sent.
+/// A customer's server: answers with the given statuses, then with the one it stays at (204), and keeps what it was sent.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Receiver {
     statuses: Arc<Mutex<VecDeque<StatusCode>>>,
+    stays_at: Arc<Mutex<Option<StatusCode>>>,
+    retry_after: Arc<Mutex<Option<&'static str>>>,
     received: Arc<watch::Sender<Vec<(HeaderMap, String)>>>,
 }
 
@@ -60,8 +62,23 @@ impl Receiver {
         let body = request.take_body().into_string().await?;
         let headers = request.headers().clone();
         self.received.send_modify(|received| received.push((headers, body)));
-        let status = self.statuses.lock().unwrap().pop_front().unwrap_or(StatusCode::NO_CONTENT);
-        Ok(poem::Response::builder().status(status).header("location", "/elsewhere").finish())
+        let first = self.statuses.lock().unwrap().pop_front();
+        let status = first.or(*self.stays_at.lock().unwrap()).unwrap_or(StatusCode::NO_CONTENT);
+        let mut answer = poem::Response::builder().status(status).header("location", "/elsewhere");
+        if let Some(wait) = *self.retry_after.lock().unwrap() {
+            answer = answer.header("retry-after", wait);
+        }
+        Ok(answer.finish())
+    }
+
+    /// From now on it answers with this.
+    pub(crate) fn stay_at(&self, status: StatusCode) {
+        *self.stays_at.lock().unwrap() = Some(status);
+    }
+
+    /// From now on its answers have this `Retry-After`.
+    pub(crate) fn ask_to_wait(&self, wait: &'static str) {
+        *self.retry_after.lock().unwrap() = Some(wait);
     }
 
     pub(crate) fn received(&self) -> Vec<(HeaderMap, String)> {
@@ -70,15 +87,28 @@ impl Receiver {
 
     /// Waits until it was sent something.
     pub(crate) async fn called(&self) {
-        self.received.subscribe().wait_for(|received| !received.is_empty()).await.unwrap();
+        self.has(1).await;
+    }
+
+    /// Waits until it was sent so many, and answers with them.
+    pub(crate) async fn has(&self, n: usize) -> Vec<(HeaderMap, String)> {
+        let mut received = self.received.subscribe();
+        let waiting = received.wait_for(|received| received.len() >= n);
+        tokio::time::timeout(PATIENCE, waiting).await.expect("it is sent in time").unwrap().clone()
     }
 }
 
 /// A worker that may call one port of this machine, as an operator could allow it.
 pub(crate) async fn worker_that_may_call(app: &TestApp, port: u16) -> Worker {
+    worker_that_may_call_all(app, &[port]).await
+}
+
+/// The same for several ports.
+pub(crate) async fn worker_that_may_call_all(app: &TestApp, ports: &[u16]) -> Worker {
     let second = Duration::from_secs(10);
     let timeouts = Timeouts { connect: second, read: second, total: second };
-    let fetcher = GuardedClient::new(timeouts, Allow::new(&[("127.0.0.1", port)])).unwrap();
+    let places: Vec<_> = ports.iter().map(|port| ("127.0.0.1", *port)).collect();
+    let fetcher = GuardedClient::new(timeouts, Allow::new(&places)).unwrap();
     Worker::start(App { fetcher, ..app.app.clone() }).await.unwrap()
 }
 
@@ -128,17 +158,18 @@ async fn a_callback_tells_how_the_task_ended_and_its_signature_verifies(app: Tes
     assert_eq!((row.tries, row.last_status, &row.last_error), (1, Some(204), &None));
     let received = receiver.received();
     let [(headers, body)] = &received[..] else { panic!("{} callbacks", received.len()) };
-    let secret = signing_secret(&app.app.webhooks, customer.account).unwrap();
+    let secret = SigningSecret::of_account(customer.account, None).text(&app.app.webhooks).unwrap();
     let ours = Webhook::new(secret.expose_secret()).unwrap();
     ours.verify(body.as_bytes(), headers).unwrap();
     ours.verify(body.replace("completed", "failed").as_bytes(), headers).unwrap_err();
     let stranger = app.customer(Mode::Live, 0).await;
-    let theirs = signing_secret(&app.app.webhooks, stranger.account).unwrap();
+    let theirs = SigningSecret::of_account(stranger.account, None).text(&app.app.webhooks).unwrap();
     Webhook::new(theirs.expose_secret()).unwrap().verify(body.as_bytes(), headers).unwrap_err();
     let body: Value = serde_json::from_str(body).unwrap();
     assert_eq!(headers["content-type"], "application/json");
     assert_eq!((&body["type"], &body["data"]["taskId"]), (&json!("video.completed"), &json!(id)));
-    assert_eq!((&body["data"]["captured"], &body["data"]["released"]), (&json!(30), &json!(0)));
+    let charges = &body["data"]["charges"];
+    assert_eq!((&charges["captured"], &charges["released"]), (&json!(30), &json!(0)));
     assert!(body["timestamp"].as_str().unwrap().ends_with('Z'));
     worker.stop().await;
     app

@@ -36,6 +36,7 @@ mod tidy;
 mod trace;
 mod upstream;
 mod usage;
+mod webhooks;
 mod worker;
 
 /// A model that the fake provider serves to live keys: 5 s at 720p cost 30 credits.

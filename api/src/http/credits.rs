@@ -10,7 +10,7 @@ use super::error::ApiError;
 use crate::ledger::Refusal;
 
 /// A refusal of the vault to do what can be asked for again: where its outcome is unknown, the same again finds it out.
-fn repeatable(refusal: Refusal) -> ApiError {
+pub fn repeatable(refusal: Refusal) -> ApiError {
     match refusal {
         Refusal::OutcomeUnknown => ApiError::Unavailable(refusal.into()),
         other => other.into(),

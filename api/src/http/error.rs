@@ -100,6 +100,10 @@ pub enum ApiError {
     ModelNotFound(String),
     #[error("no such promotion")]
     PromotionNotFound,
+    #[error("no such endpoint")]
+    WebhookNotFound,
+    #[error("the endpoint was never owed this event")]
+    DeliveryNotFound,
     #[error("the e-mail address is in use")]
     EmailTaken,
     #[error("the second factor is on already")]
@@ -110,6 +114,10 @@ pub enum ApiError {
     KeyRevoked,
     #[error("the account has {limit} live keys")]
     TooManyKeys { limit: u64 },
+    #[error("the account has {limit} endpoints")]
+    TooManyWebhooks { limit: u64 },
+    #[error("the endpoint is paused or disabled")]
+    WebhookInactive,
     #[error("the promotion was redeemed already")]
     AlreadyRedeemed,
     #[error("the promotion is over")]
@@ -216,11 +224,15 @@ impl ApiError {
             Self::SessionNotFound => (S::NOT_FOUND, "session_not_found", "Session not found"),
             Self::ModelNotFound(_) => (S::NOT_FOUND, "model_not_found", "Model not found"),
             Self::PromotionNotFound => (S::NOT_FOUND, "promotion_not_found", "Promotion not found"),
+            Self::WebhookNotFound => (S::NOT_FOUND, "webhook_not_found", "Webhook not found"),
+            Self::DeliveryNotFound => (S::NOT_FOUND, "delivery_not_found", "Delivery not found"),
             Self::EmailTaken => (S::CONFLICT, "email_taken", "E-mail address taken"),
             Self::TotpEnabled => (S::CONFLICT, "totp_enabled", "Second factor enabled"),
             Self::TaskNotEnded => (S::CONFLICT, "task_not_ended", "Task not ended"),
             Self::KeyRevoked => (S::CONFLICT, "key_revoked", "Key revoked"),
             Self::TooManyKeys { .. } => (S::CONFLICT, "too_many_keys", "Too many keys"),
+            Self::TooManyWebhooks { .. } => (S::CONFLICT, "too_many_webhooks", "Too many webhooks"),
+            Self::WebhookInactive => (S::CONFLICT, "webhook_inactive", "Webhook inactive"),
             Self::AlreadyRedeemed => (S::CONFLICT, "already_redeemed", "Already redeemed"),
             Self::PromotionOver => (S::GONE, "promotion_over", "Promotion over"),
             Self::ResetInvalid => (S::GONE, "reset_invalid", "Reset link invalid"),

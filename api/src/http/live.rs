@@ -5,8 +5,10 @@
 //! whether its caller still may ([`standing`]): a key that was revoked hears nothing more.
 
 pub mod feed;
+pub mod place;
 pub mod prefer;
 pub mod pulse;
+pub mod signed;
 pub mod sse;
 pub mod standing;
 pub mod wait;

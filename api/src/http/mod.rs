@@ -25,6 +25,7 @@ pub mod rendered;
 pub mod request_id;
 pub mod serve;
 pub mod value;
+pub mod webhook;
 
 mod around;
 mod model_path;
@@ -85,6 +86,15 @@ pub const PATHS: &[(&str, &[&str])] = &[
     ("/v1/videos/{id}/remix", &["POST"]),
     ("/v1/models", &["GET"]),
     ("/v1/models/{id}", &["GET"]),
+    ("/api/webhooks/secret", &["GET", "POST"]),
+    ("/api/webhooks/stream", &["GET"]),
+    ("/api/webhooks", &["GET", "POST"]),
+    ("/api/webhooks/{id}", &["GET", "PATCH", "DELETE"]),
+    ("/api/webhooks/{id}/rotate", &["POST"]),
+    ("/api/webhooks/{id}/test", &["POST"]),
+    ("/api/webhooks/{id}/deliveries", &["GET"]),
+    ("/api/webhooks/{id}/deliveries/{event}/resend", &["POST"]),
+    ("/api/webhooks/{id}/replay", &["POST"]),
     ("/healthz", &["GET"]),
     ("/readyz", &["GET"]),
 ];
@@ -100,6 +110,8 @@ enum Tag {
     Credits,
     /// API keys and their limits.
     Keys,
+    /// Your own servers, and what they are told.
+    Webhooks,
     /// Registering, signing in, and who may come in.
     Account,
     /// For load balancers and supervisors.
@@ -114,6 +126,7 @@ fn operations() -> impl OpenApi {
         (native::Credits, native::Usage, credits::Redeem, credits::Alerts),
         (openai::Videos, openai::Item, openai::Derive, openai::Content, openai::Models),
         key::operations(),
+        webhook::operations(),
         (account::Auth, account::Sessions, account::Password, account::SecondFactor, account::Beta),
         health::Health,
     )

@@ -10,6 +10,7 @@ mod credit;
 mod grants;
 #[cfg(test)]
 mod orders;
+mod probe;
 #[cfg(test)]
 pub mod properties;
 mod settle;
@@ -52,6 +53,7 @@ pub fn decide(
         Command::Refund(refund) => credit::refund(book, refund, spare, context),
         Command::Expire(_) => Ok(Done::Expired(expired)),
         Command::Alert(set) => alert::set(book, set),
+        Command::Probe(probe) => probe::probe(book, probe, context),
     };
     alert::watch(book, account, context)?;
     answer

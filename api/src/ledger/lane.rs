@@ -23,7 +23,7 @@ use super::chain::Chain;
 use super::decide::{self, Context};
 use super::queue::{Queue, Waiting};
 use super::tally::Tally;
-use super::{Command, Done, Refusal, load, write};
+use super::{Command, Done, Refusal, fan_out, load, write};
 use crate::clock::Clock;
 use crate::db::{Db, Fault, fault};
 use crate::metrics::Metrics;
@@ -271,6 +271,7 @@ impl Writer {
         let mut book = load::load(&mut tx, locked, &served, (now, is_rerun)).await?;
         let answers =
             self.decide(&mut book, commands, |account| !patient && missing.contains(&account), now)?;
+        fan_out::fan_out(&mut tx, &mut book).await?;
         write::write(&mut tx, &book, self.clock.new_id(), now).await?;
         fail_point!("lane.commit");
         let committed = tx.commit().await;

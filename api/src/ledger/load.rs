@@ -94,7 +94,7 @@ impl Wanted {
                 }
                 Command::Grant(grant) => drop(wanted.references.insert(grant.reference.clone())),
                 Command::Adjust(adjust) => drop(wanted.references.insert(adjust.reference.clone())),
-                Command::Expire(_) | Command::Alert(_) => {}
+                Command::Expire(_) | Command::Alert(_) | Command::Probe(_) => {}
             }
         }
         wanted

@@ -12,6 +12,7 @@ pub mod book;
 pub mod chain;
 pub mod check;
 mod decide;
+pub mod fan_out;
 pub mod key_usage;
 pub mod lane;
 mod load;
@@ -28,8 +29,8 @@ mod tests;
 
 use chrono::{Datelike, Days, Months, NaiveDate, NaiveTime};
 use entity::{
-    AccountId, Credits, GrantId, KeyId, TaskId, Timestamp, clip, grant::GrantClass, job, task, task_metadata,
-    task_request,
+    AccountId, Credits, EndpointId, GrantId, KeyId, TaskId, Timestamp, clip, grant::GrantClass, job, task,
+    task_metadata, task_request,
 };
 
 pub use alert::{SetAlert, Thresholds};
@@ -47,6 +48,7 @@ pub enum Command {
     Refund(Refund),
     Expire(AccountId),
     Alert(SetAlert),
+    Probe(Probe),
 }
 
 /// Hold credits for a task and enqueue it: the rows are prepared, the lane fills in what only it knows.
@@ -143,6 +145,13 @@ pub struct Refund {
     pub reference: String,
 }
 
+/// Tell one endpoint of the account something, to see whether it listens. Asked again, it is told again.
+#[derive(Clone, Copy, Debug)]
+pub struct Probe {
+    pub account: AccountId,
+    pub endpoint: EndpointId,
+}
+
 /// What the vault did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Done {
@@ -160,6 +169,8 @@ pub enum Done {
     Expired(Credits),
     /// The account is watched for what was asked.
     AlertSet,
+    /// The event of this number says it.
+    Told { event: i64 },
 }
 
 /// Why the vault refused. Nothing was changed.
@@ -252,6 +263,7 @@ impl Command {
             Command::Refund(refund) => refund.account,
             Command::Expire(account) => *account,
             Command::Alert(set) => set.account,
+            Command::Probe(probe) => probe.account,
         }
     }
 

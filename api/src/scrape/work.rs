@@ -1,7 +1,12 @@
 //! What is under way, as the database has it: jobs, workers, webhooks, callbacks.
 
-use entity::Timestamp;
-use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, QueryResult, Statement, Value};
+use std::collections::HashSet;
+
+use entity::{EndpointId, Timestamp, endpoint};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, ExprTrait, FromQueryResult, QueryFilter, QueryResult,
+    Statement, Value,
+};
 
 use super::age;
 use crate::metrics::{Metrics, table};
@@ -26,8 +31,15 @@ struct Jobs {
     oldest: Option<Timestamp>,
 }
 
-#[derive(Debug, Default, FromQueryResult)]
+#[derive(Debug, Default)]
 struct Pending {
+    n: i64,
+    oldest: Option<Timestamp>,
+}
+
+#[derive(Debug, FromQueryResult)]
+struct Owed {
+    endpoint: String,
     n: i64,
     oldest: Option<Timestamp>,
 }
@@ -38,14 +50,15 @@ SELECT provider, state, COUNT(*) AS n, MIN(CASE WHEN owner IS NULL THEN run_at E
 FROM job GROUP BY provider, state";
 
 const WORKERS: &str = "SELECT COUNT(*) AS n FROM worker WHERE heartbeat_at > $1";
-const WEBHOOKS: &str = "SELECT COUNT(*) AS n, MIN(next_at) AS oldest FROM delivery WHERE state = 'pending'";
+const WEBHOOKS: &str = "
+SELECT endpoint, COUNT(*) AS n, MIN(next_at) AS oldest FROM delivery WHERE state = 'pending' GROUP BY endpoint";
 const INBOX: &str = "SELECT COUNT(*) AS n FROM inbox WHERE processed_at IS NULL";
 
 impl Work {
     /// `heartbeat`: a worker that beat later lives. Providers that are configured are shown even if they have nothing to do.
     pub async fn read<'a>(
         db: &impl ConnectionTrait,
-        heartbeat: Timestamp,
+        (now, heartbeat): (Timestamp, Timestamp),
         providers: impl Iterator<Item = &'a str>,
     ) -> Result<Work, DbErr> {
         let backend = db.get_database_backend();
@@ -60,7 +73,7 @@ impl Work {
             providers,
             jobs,
             workers: count(db.query_one_raw(workers).await?)?,
-            webhooks: Pending::find_by_statement(sql(WEBHOOKS)).one(db).await?.unwrap_or_default(),
+            webhooks: webhooks(db, Owed::find_by_statement(sql(WEBHOOKS)).all(db).await?, now).await?,
             inbox: count(db.query_one_raw(sql(INBOX)).await?)?,
         })
     }
@@ -80,6 +93,21 @@ impl Work {
         metrics.gauge(&table::OLDEST_WEBHOOK, &[]).set(age(self.webhooks.oldest, now));
         metrics.gauge(&table::INBOX, &[]).set(self.inbox as f64);
     }
+}
+
+/// What an endpoint is owed that is sent nothing now (paused, or left alone for a while) is pending, but nobody is late with it.
+async fn webhooks(db: &impl ConnectionTrait, owed: Vec<Owed>, now: Timestamp) -> Result<Pending, DbErr> {
+    use endpoint::Column as E;
+    let ids = owed.iter().filter_map(|owed| owed.endpoint.parse::<EndpointId>().ok());
+    let ids: Vec<EndpointId> = ids.collect();
+    let rests = E::PausedAt.is_not_null().or(E::SlowUntil.gt(now));
+    let resting = match ids.is_empty() {
+        true => Vec::new(),
+        false => endpoint::Entity::find().filter(E::Id.is_in(ids)).filter(rests).all(db).await?,
+    };
+    let resting: HashSet<String> = resting.into_iter().map(|endpoint| endpoint.id.to_string()).collect();
+    let late = owed.iter().filter(|owed| !resting.contains(&owed.endpoint));
+    Ok(Pending { oldest: late.filter_map(|owed| owed.oldest).min(), n: owed.iter().map(|owed| owed.n).sum() })
 }
 
 fn count(row: Option<QueryResult>) -> Result<i64, DbErr> {

@@ -91,13 +91,17 @@ fn step(job: &job::Model) -> Step {
     }
 }
 
-/// An event as it is told to the outside, on streams and in webhooks alike.
+/// An event as it is told on streams of events.
 pub fn told(event: &event::Model) -> Value {
-    let data = serde_json::from_str(&event.body).unwrap_or_default();
-    message(&event.r#type, event.at, event.task_id, data)
+    message(&event.r#type, event.at, event.task_id, body(event))
 }
 
-/// The one form in which something is told to the outside.
+/// What was written of an event when it happened.
+pub fn body(event: &event::Model) -> Value {
+    serde_json::from_str(&event.body).unwrap_or_default()
+}
+
+/// The form in which something is told on streams of events.
 pub fn message(kind: &str, at: entity::Timestamp, task: Option<TaskId>, data: Value) -> Value {
     let mut message = json!({ "type": kind, "timestamp": at });
     if let (Some(members), Some(task)) = (message.as_object_mut(), task) {

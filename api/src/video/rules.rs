@@ -24,6 +24,7 @@ use super::request::{FieldErrors, GenerateRequest, Media};
 use extra::Folded;
 
 pub use extra::free_keys;
+pub use general::callback_address;
 pub use media::{takes, video_inputs};
 pub use model::unknown as unknown_model;
 

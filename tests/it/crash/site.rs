@@ -132,11 +132,12 @@ impl Site {
         db.close().await.unwrap();
     }
 
-    /// The receiver was told of one event: at least once, each time under the same id and in the same words.
+    /// The receiver was told of one event: at least once, each time under the same id and in the same words, but for links,
+    /// which are made anew for each try.
     pub fn assert_one_webhook(&self) {
         let received = self.receiver.received();
         let told: HashSet<_> =
-            received.iter().map(|(headers, body)| (&headers["webhook-id"], body)).collect();
+            received.iter().map(|(headers, body)| (&headers["webhook-id"], without_links(body))).collect();
         assert!(told.len() <= 1, "{told:?}");
     }
 
@@ -167,4 +168,11 @@ impl Site {
         self.assert_clean().await;
         self.database.drop().await;
     }
+}
+
+fn without_links(body: &str) -> String {
+    let mut body: serde_json::Value = serde_json::from_str(body).unwrap();
+    body["data"]["videoUrl"].take();
+    body["data"]["clips"].as_array_mut().into_iter().flatten().for_each(|clip| drop(clip["url"].take()));
+    body.to_string()
 }

@@ -15,7 +15,7 @@ use crate::people::{password, second_factor};
 use crate::{beta, wan};
 
 /// What a key that generates may not do: a person does it.
-const FOR_PEOPLE: [&str; 9] = [
+const FOR_PEOPLE: [&str; 21] = [
     "createKey",
     "listKeys",
     "getKey",
@@ -25,12 +25,28 @@ const FOR_PEOPLE: [&str; 9] = [
     "deleteKey",
     "redeemCode",
     "setAlerts",
+    "getWebhookSecret",
+    "rotateWebhookSecret",
+    "listWebhooks",
+    "createWebhook",
+    "getWebhook",
+    "changeWebhook",
+    "deleteWebhook",
+    "rotateWebhook",
+    "testWebhook",
+    "listDeliveries",
+    "resendDelivery",
+    "replayWebhook",
 ];
 
 pub struct Fixtures {
     pub app: TestApp,
     customer: Customer,
+    /// Of the customer; for all that leaves their session as it is.
+    manager: Person,
     completed: String,
+    /// An endpoint that nobody listens at, and an event that it is owed.
+    owed: (String, String),
 }
 
 impl Fixtures {
@@ -38,7 +54,9 @@ impl Fixtures {
         let app = app.with_worker().await;
         let customer = app.customer(Mode::Live, 1_000).await;
         let completed = completed_task(&app, &customer).await;
-        Fixtures { app, customer, completed }
+        let manager = app.person_of(customer.id, Mode::Live, UserRole::Owner).await;
+        let owed = owed(&app, &manager).await;
+        Fixtures { app, customer, manager, completed, owed }
     }
 
     /// Sends an operation's example, as whoever may, or as nobody.
@@ -59,10 +77,11 @@ impl Fixtures {
 
     /// A person of the customer; for what only those who wait can do, of one who waits.
     async fn person(&self, operation: &Operation<'_>) -> Person {
-        let person = self.app.person_of(self.customer.id, Mode::Live, UserRole::Owner).await;
         match operation.id() {
             "redeemInvite" => self.somebody_who_waits().await,
-            _ => person,
+            // How often somebody may sign in is limited.
+            _ if !operation.path.starts_with("/api/auth/") => self.manager.clone(),
+            _ => self.app.person_of(self.customer.id, Mode::Live, UserRole::Owner).await,
         }
     }
 
@@ -116,6 +135,9 @@ impl Fixtures {
             (path, "id") if path.starts_with("/api/keys/") => self.key(person).await,
             (path, "id") if path.starts_with("/api/auth/sessions/") => self.session(person).await,
             ("/api/ai/models/{id}" | "/api/ai/models/{id}/schema" | "/v1/models/{id}", "id") => given,
+            ("/api/webhooks/{id}", "id") => self.endpoint(person).await,
+            (path, "id") if path.starts_with("/api/webhooks/") => self.owed.0.clone(),
+            (path, "event") if path.starts_with("/api/webhooks/") => self.owed.1.clone(),
             _ => panic!(
                 "{} ({} {}): say in Fixtures::path_parameter what its {{{name}}} stands for",
                 operation.id(),
@@ -138,6 +160,11 @@ impl Fixtures {
     async fn key(&self, person: &Person) -> String {
         let made = self.app.post_as(person, "/api/keys", &json!({ "name": "another" })).await.expect(201);
         made["id"].as_str().unwrap().to_owned()
+    }
+
+    /// A new endpoint.
+    async fn endpoint(&self, person: &Person) -> String {
+        endpoint(&self.app, person).await
     }
 
     /// Another session of the person's.
@@ -208,4 +235,16 @@ async fn completed_task(app: &TestApp, customer: &Customer) -> String {
     let task = app.generate(customer, &wan(json!({}))).await;
     assert_eq!(app.finished(customer, &task).await["state"], "completed");
     task
+}
+
+async fn endpoint(app: &TestApp, person: &Person) -> String {
+    let made = app.post_as(person, "/api/webhooks", &json!({ "url": "https://localhost:1/hook" })).await;
+    made.expect(201)["id"].as_str().unwrap().to_owned()
+}
+
+async fn owed(app: &TestApp, person: &Person) -> (String, String) {
+    let id = endpoint(app, person).await;
+    let path = format!("/api/webhooks/{id}/test");
+    let sent = app.send_as(person, Method::POST, &path, None).await.expect(202);
+    (id, sent["event"].as_str().unwrap().to_owned())
 }

@@ -12,7 +12,8 @@ use super::select::Account;
 use crate::app;
 use crate::command::desk::Desk;
 use crate::command::{Answer, parse};
-use crate::customer::{endpoint, people};
+use crate::customer::endpoint::secret;
+use crate::customer::people;
 use crate::ledger::read;
 
 #[derive(Debug, Subcommand)]
@@ -67,7 +68,8 @@ async fn admit(desk: &Desk, id: CustomerId) -> anyhow::Result<Answer> {
 async fn webhook_secret(desk: &Desk, account: &Account) -> anyhow::Result<Answer> {
     let account = account.find(desk.db.read()).await?;
     let keys = app::read_secret(&desk.config)?.derive(app::WEBHOOKS);
-    let secret = endpoint::signing_secret(&keys, account.id).context("no master secret")?;
+    let secret = secret::of_account(desk.db.read(), account.id).await?;
+    let secret = secret.text(&keys).context("no master secret")?;
     Ok(Answer::good(secret.expose_secret()))
 }
 

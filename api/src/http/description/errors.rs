@@ -57,12 +57,14 @@ const DOOR: [&str; 5] = [
     "POST /api/auth/password/reset",
     "POST /api/beta/request",
 ];
+const PROBE: &str = "POST /api/webhooks/{id}/test";
 /// What waits in the ledger's queue beside new tasks.
-const POSTING: [&str; 2] = ["POST /api/credits/redeem", "PUT /api/credits/alerts"];
+const POSTING: [&str; 3] = ["POST /api/credits/redeem", "PUT /api/credits/alerts", PROBE];
 const POSTED: [&str; 3] =
     ["POST /api/ai/tasks/{id}/cancel", "POST /api/credits/redeem", "PUT /api/credits/alerts"];
 /// What waits in the ledger's queue, or for its turn to hash a password.
-const BUSY: [&str; 8] = [
+const BUSY: [&str; 9] = [
+    PROBE,
     "POST /api/credits/redeem",
     "PUT /api/credits/alerts",
     "POST /api/auth/register",
@@ -72,7 +74,15 @@ const BUSY: [&str; 8] = [
     "POST /api/auth/password/reset",
     "* /api/auth/totp",
 ];
-const STREAMING: [&str; 3] = ["GET /api/events", "GET /api/ai/tasks/{id}/events", "GET /api/ai/tasks/{id}"];
+/// What has an endpoint sent something.
+const SENDING: [&str; 3] =
+    [PROBE, "POST /api/webhooks/{id}/deliveries/{event}/resend", "POST /api/webhooks/{id}/replay"];
+const STREAMING: [&str; 4] = [
+    "GET /api/events",
+    "GET /api/webhooks/stream",
+    "GET /api/ai/tasks/{id}/events",
+    "GET /api/ai/tasks/{id}",
+];
 const CLIP: [&str; 5] = [
     "GET /api/ai/tasks/{id}/content",
     "HEAD /api/ai/tasks/{id}/content",
@@ -123,6 +133,8 @@ const CODES: &[(u16, &str, By, &[&str])] = &[
     (404, "key_not_found", By::Nothing, &["* /api/keys/{id}*"]),
     (404, "session_not_found", By::Nothing, &["* /api/auth/sessions/{id}*"]),
     (404, "model_not_found", By::Nothing, &["* /api/ai/models/{*", "GET /v1/models/{id}"]),
+    (404, "webhook_not_found", By::Nothing, &["* /api/webhooks/{id}*"]),
+    (404, "delivery_not_found", By::Nothing, &["POST /api/webhooks/{id}/deliveries/{event}/resend"]),
     (404, "promotion_not_found", By::Nothing, &["POST /api/credits/redeem"]),
     (404, "not_found", By::Nothing, &[]),
     (405, "method_not_allowed", By::Nothing, &[]),
@@ -131,6 +143,8 @@ const CODES: &[(u16, &str, By, &[&str])] = &[
     (409, "task_not_ended", By::Nothing, &["DELETE /api/ai/tasks/{id}", "DELETE /v1/videos/{id}"]),
     (409, "key_revoked", By::Nothing, &["PATCH /api/keys/{id}", "POST /api/keys/{id}/rotate"]),
     (409, "too_many_keys", By::Nothing, &["POST /api/keys", "PATCH /api/keys/{id}"]),
+    (409, "too_many_webhooks", By::Nothing, &["POST /api/webhooks"]),
+    (409, "webhook_inactive", By::Nothing, &SENDING),
     (409, "already_redeemed", By::Nothing, &["POST /api/credits/redeem"]),
     (410, "quote_expired", By::Nothing, &[GENERATE]),
     (410, "task_deleted", By::Submitting, &[]),

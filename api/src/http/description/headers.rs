@@ -22,7 +22,13 @@ const CLIP: [&str; 4] = [
     "GET /v1/videos/{id}/content",
     "HEAD /v1/videos/{id}/content",
 ];
-const LISTS: [&str; 3] = ["GET /api/ai/credits/ledger", "GET /api/ai/tasks", "GET /api/keys"];
+const LISTS: [&str; 5] = [
+    "GET /api/ai/credits/ledger",
+    "GET /api/ai/tasks",
+    "GET /api/keys",
+    "GET /api/webhooks",
+    "GET /api/webhooks/{id}/deliveries",
+];
 const WAITING: [&str; 3] = [GENERATE, "GET /api/ai/tasks/{id}", "POST /api/ai/tasks/{id}/cancel"];
 const TAGGED: [&str; 6] = [
     "GET /api/ai/tasks/{id}",
@@ -32,7 +38,7 @@ const TAGGED: [&str; 6] = [
     "GET /v1/videos/{id}/content",
     "HEAD /v1/videos/{id}/content",
 ];
-const STREAMS: [&str; 2] = ["GET /api/events", "GET /api/ai/tasks/{id}/events"];
+const STREAMS: [&str; 3] = ["GET /api/events", "GET /api/ai/tasks/{id}/events", "GET /api/webhooks/stream"];
 /// What begins a session, gives it a new token, or ends it.
 const SIGNING: [&str; 10] = [
     "POST /api/auth/register",
@@ -91,8 +97,8 @@ const HEADERS: &[Header] = &[
     Header {
         name: "Location",
         kind: "string",
-        description: "Where the new task or key is.",
-        on: &[(&[200], &SUBMITTING), (&[201], &["POST /api/keys"])],
+        description: "Where the new task, key or endpoint is.",
+        on: &[(&[200], &SUBMITTING), (&[201], &["POST /api/keys", "POST /api/webhooks"])],
         errors: &[],
     },
     Header {

@@ -31,7 +31,7 @@ pub fn document(old: &str, public_url: Option<&str>) -> anyhow::Result<Value> {
     bodies::declare(&mut document);
     errors::declare(&mut document);
     headers::declare(&mut document);
-    webhooks::declare(&mut document);
+    webhooks::declare(&mut document)?;
     examples::declare(&mut document)?;
     about::declare(&mut document, public_url);
     Ok(about::in_order(document))

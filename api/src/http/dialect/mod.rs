@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::error::{ApiError, Rendering};
 use crate::app::App;
+use crate::app::message::Wording;
 use crate::video::read::TaskView;
 
 /// A wire format.
@@ -60,10 +61,10 @@ impl Dialect {
     }
 }
 
-/// What a poll answers about a task, in the format that the task was made in.
-pub fn poll_answer(app: &App, view: &TaskView) -> Value {
+/// A task in the words of the dialect that it was made in: what a poll answers, and what a callback is told.
+pub fn wording(app: &App, view: &TaskView) -> Wording {
     match Dialect::named(&view.task.dialect) {
-        Dialect::Native => native::poll_answer(app, view),
-        Dialect::OpenAi => openai::poll_answer(app, view),
+        Dialect::Native => Wording { data: native::poll_answer(app, view), callback: None },
+        Dialect::OpenAi => Wording { data: openai::poll_answer(app, view), callback: None },
     }
 }

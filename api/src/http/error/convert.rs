@@ -6,6 +6,7 @@ use poem_openapi::error::{ParseParamError, ParsePathError};
 use web_session::StoreError;
 
 use super::ApiError;
+use crate::customer::endpoint::{ENDPOINTS_MAX, EndpointError};
 use crate::customer::keyring::{self, KeyringError};
 use crate::customer::reception::Refused as NotLetIn;
 use crate::db::Fault;
@@ -203,6 +204,18 @@ impl From<KeyringError> for ApiError {
             KeyringError::Revoked => ApiError::KeyRevoked,
             KeyringError::Full => ApiError::TooManyKeys { limit: keyring::LIVE_MAX },
             KeyringError::Db(error) => ApiError::database(crate::db::fault(&error), error),
+        }
+    }
+}
+
+impl From<EndpointError> for ApiError {
+    fn from(error: EndpointError) -> Self {
+        match error {
+            EndpointError::NotFound => ApiError::WebhookNotFound,
+            EndpointError::Full => ApiError::TooManyWebhooks { limit: ENDPOINTS_MAX },
+            EndpointError::NotActive => ApiError::WebhookInactive,
+            EndpointError::NoDelivery => ApiError::DeliveryNotFound,
+            EndpointError::Db(error) => ApiError::database(crate::db::fault(&error), error),
         }
     }
 }

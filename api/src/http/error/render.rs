@@ -236,6 +236,11 @@ impl ApiError {
             Self::TooManyKeys { limit } => {
                 format!("An account may have {limit} live keys: revoke one that is not used any more")
             }
+            Self::TooManyWebhooks { limit } => {
+                format!("An account may have {limit} endpoints: delete one that is not used any more")
+            }
+            Self::WebhookInactive => "The endpoint is paused or disabled: set its paused to false first".into(),
+            Self::DeliveryNotFound => "The endpoint was never owed this event; a replay sends it".into(),
             Self::AlreadyRedeemed => "Your account has redeemed this code before; a code is good once".into(),
             Self::PromotionOver => "The code has expired or was redeemed as often as it may be".into(),
             Self::ResetInvalid => "The link has expired or was used; ask for another".into(),
@@ -264,6 +269,7 @@ impl ApiError {
             | Self::KeyNotFound
             | Self::SessionNotFound
             | Self::PromotionNotFound
+            | Self::WebhookNotFound
             | Self::Internal(_)
             | Self::Other(_) => return None,
         };

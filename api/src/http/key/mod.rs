@@ -15,7 +15,10 @@ use std::collections::BTreeSet;
 use entity::{KeyId, Mode, Timestamp, api_key, customer};
 use poem_openapi::OpenApi;
 
+pub use self::body::RotateBody;
 use self::form::Bounds;
+pub use self::form::overlap_s;
+pub use self::view::Revealed;
 use self::view::{KeyView, key_view};
 use super::auth::{Caller, KeysManage};
 use super::error::ApiError;

@@ -12,6 +12,7 @@ use poem::Request;
 use serde_json::json;
 
 use super::pulse::{Pulse, Turn};
+use super::signed;
 use super::sse::{BEAT, EventStream, opening, sent};
 use super::standing::Standing;
 use crate::app::App;
@@ -31,6 +32,16 @@ pub struct Follow {
     pub task: Option<TaskId>,
     /// The number of the last event that the client has.
     pub after: Option<i64>,
+    pub telling: Telling,
+}
+
+/// In which form a stream tells of events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Telling {
+    /// As they were written, with the progress of live tasks in between.
+    Events,
+    /// As webhooks, those that there is one of.
+    Webhooks,
 }
 
 /// A stream that was not sent yet.
@@ -41,6 +52,7 @@ pub struct Feed {
     pulse: Pulse,
     account: AccountId,
     task: Option<TaskId>,
+    telling: Telling,
     /// What is sent before anything else.
     opening: Option<String>,
     /// The number of the last event that was read.
@@ -56,7 +68,7 @@ impl Feed {
     /// Takes one of the account's places and finds where to begin: after the event that the client has, if it can be; at a
     /// task's first event; or now.
     pub async fn open(app: &Arc<App>, request: &Request, follow: Follow) -> Result<Feed, ApiError> {
-        let Follow { account, task, after } = follow;
+        let Follow { account, task, after, telling } = follow;
         let listener = app.news.listen(account).ok_or(ApiError::TooManyStreams)?;
         let kept = app.video.kept_events(account).await?;
         let oldest = kept.oldest.unwrap_or(kept.newest + 1);
@@ -74,6 +86,7 @@ impl Feed {
             pulse: Pulse::new(listener, app.stopping.clone()),
             account,
             task,
+            telling,
             opening: Some(opening),
             cursor,
             steps: HashMap::new(),
@@ -129,7 +142,10 @@ impl Feed {
     /// Reads what is new and words it; `None` when the caller may not be told any more.
     async fn look(&mut self) -> Result<Option<String>, ReadError> {
         // Before the events: a task that is live now has not ended in an event that is read later, unless that is among them.
-        let steps = self.app.video.steps(self.account, self.task).await?;
+        let steps = match self.telling {
+            Telling::Events => self.app.video.steps(self.account, self.task).await?,
+            Telling::Webhooks => Vec::new(),
+        };
         let page = PAGE as u64;
         let events = self.app.video.events_after(self.account, self.cursor, self.task, page).await?;
         self.is_behind = events.len() == PAGE;
@@ -140,8 +156,11 @@ impl Feed {
         let Some(identity) = self.standing.renewed().await else { return Ok(None) };
         self.is_over = self.task.is_some() && events.iter().any(|event| ends_task(&event.r#type));
         self.cursor = events.last().map_or(self.cursor, |event| event.n);
-        let events = events.iter().filter(|event| may_hear(&identity, event)).map(stored);
-        Ok(Some(events.chain(steps.into_iter().map(|step| self.progress(step))).collect()))
+        let events = events.iter().filter(|event| may_hear(&identity, event));
+        if self.telling == Telling::Webhooks {
+            return Ok(Some(signed::told(&self.app, self.account, events.collect()).await?));
+        }
+        Ok(Some(events.map(stored).chain(steps.into_iter().map(|step| self.progress(step))).collect()))
     }
 
     /// The steps that were not told yet, of tasks whose end is not among the events. Remembers what there is now.

@@ -178,7 +178,7 @@ fn changes_nothing(answer: &Result<Done, Refusal>) -> bool {
         Err(_) | Ok(Done::Stale | Done::Expired(_)) => true,
         Ok(Done::Accepted { replayed, .. } | Done::Booked { replayed }) => *replayed,
         Ok(Done::Settled { fresh, .. }) => !fresh,
-        Ok(Done::CancelRequested | Done::AlertSet) => false,
+        Ok(Done::CancelRequested | Done::AlertSet | Done::Told { .. }) => false,
     }
 }
 
@@ -194,6 +194,7 @@ fn again(done: &Done) -> Done {
         Done::Stale => Done::Stale,
         Done::CancelRequested => Done::CancelRequested,
         Done::AlertSet => Done::AlertSet,
+        Done::Told { event } => Done::Told { event: event + 1 },
     }
 }
 

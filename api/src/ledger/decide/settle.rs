@@ -2,7 +2,6 @@
 
 use entity::attempt::AttemptState;
 use entity::clip::ClipState;
-use entity::delivery::DeliveryState;
 use entity::hold::HoldState;
 use entity::job::JobState;
 use entity::task::TaskState;
@@ -207,19 +206,8 @@ fn announce(
     });
     let n = book.tell(settle.account, context.now, &format!("video.{name}"), Some(settle.task), body)?;
     if let Some(url) = &settle.callback_url {
-        book.writes.deliveries.push(delivery::Model {
-            account_id: settle.account,
-            event_n: n,
-            endpoint: "callback".into(),
-            url: url.clone(),
-            state: DeliveryState::Pending,
-            tries: 0,
-            next_at: context.now,
-            last_status: None,
-            last_error: None,
-            created_at: context.now,
-            delivered_at: None,
-        });
+        let owed = delivery::Model::to_callback(settle.account, n, url.clone(), context.now);
+        book.writes.deliveries.push(owed);
     }
     Ok(())
 }

@@ -91,11 +91,15 @@ fn callback_url(request: &GenerateRequest, errors: &mut FieldErrors) {
     let Some(text) = &request.callback_url else {
         return;
     };
-    match web_address(text) {
-        Ok(url) if url.scheme() == "https" || is_loopback(&url) => {}
-        Ok(_) => errors.push("callbackUrl", "Must be https"),
-        Err(message) => errors.push("callbackUrl", message),
+    if let Err(message) = callback_address(text) {
+        errors.push("callbackUrl", message);
     }
+}
+
+/// Whether a customer can be told something at this address, as far as the address itself says.
+pub fn callback_address(text: &str) -> Result<(), &'static str> {
+    let url = web_address(text)?;
+    if url.scheme() == "https" || is_loopback(&url) { Ok(()) } else { Err("Must be https") }
 }
 
 /// Plain http stays on the machine there, which is how people try webhooks out.

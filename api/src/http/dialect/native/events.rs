@@ -1,13 +1,10 @@
 //! `GET /api/ai/tasks/{id}/events` and `GET /api/events`: what happens, as it happens.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use poem::Request;
 use poem::web::Data;
 use poem_openapi::param::{Header, Path, Query};
-use poem_openapi::registry::{MetaSchema, MetaSchemaRef};
-use poem_openapi::types::{ParseError, ParseFromParameter, ParseResult, ToJSON, Type};
 use poem_openapi::{ApiResponse, OpenApi};
 
 use super::task_id;
@@ -16,7 +13,8 @@ use crate::http::Tag;
 use crate::http::auth::{Caller, VideosRead};
 use crate::http::error::ApiError;
 use crate::http::live::Feed;
-use crate::http::live::feed::Follow;
+use crate::http::live::feed::{Follow, Telling};
+use crate::http::live::place::{EventNumber, number};
 use crate::http::live::sse::EventStream;
 use crate::http::live::wait::find;
 
@@ -45,7 +43,7 @@ impl Events {
     ///
     /// Server-Sent Events: what has happened to the task since it was accepted, then what happens, until the event that ends
     /// it (`video.completed`, `video.failed`, `video.canceled` or `video.expired`), after which the stream is closed. The
-    /// data of an event is the body of a webhook. In between, `video.progress` says how far the task is; it has no id, since
+    /// data of an event says briefly what happened. In between, `video.progress` says how far the task is; it has no id, since
     /// it is never sent again.
     ///
     /// A client that was cut off comes back with the last `id` as `Last-Event-ID` and goes on there, without a gap or a
@@ -72,8 +70,12 @@ impl Events {
         let id = task_id(&id)?;
         let has_ended = find(&app, caller.account, id).await?.state.is_terminal();
         let after = number(&last, &last_event_id);
-        let feed =
-            Feed::open(&app, request, Follow { account: caller.account, task: Some(id), after }).await?;
+        let feed = Feed::open(
+            &app,
+            request,
+            Follow { account: caller.account, task: Some(id), after, telling: Telling::Events },
+        )
+        .await?;
         // Browsers come back to a stream that was closed, unless there is none.
         if has_ended && feed.is_empty().await? {
             return Ok(TaskEvents::Over);
@@ -102,58 +104,7 @@ impl Events {
         request: &Request,
     ) -> Result<AccountEvents, ApiError> {
         let after = number(&last, &last_event_id);
-        let follow = Follow { account: caller.account, task: None, after };
+        let follow = Follow { account: caller.account, task: None, after, telling: Telling::Events };
         Ok(AccountEvents::Stream(Feed::open(&app, request, follow).await?.stream()))
-    }
-}
-
-/// The header wins: a browser that comes back to the address with an old number sends the new one in it.
-fn number(header: &Option<EventNumber>, query: &Option<EventNumber>) -> Option<i64> {
-    header.or(*query).map(|number| number.0)
-}
-
-/// The number of an event, as it was sent in `id:`. 0 is before the first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct EventNumber(i64);
-
-impl Type for EventNumber {
-    const IS_REQUIRED: bool = true;
-    type RawValueType = Self;
-    type RawElementValueType = Self;
-
-    fn name() -> Cow<'static, str> {
-        "integer".into()
-    }
-
-    fn schema_ref() -> MetaSchemaRef {
-        let minimum = Some(0.0);
-        MetaSchemaRef::Inline(Box::new(MetaSchema {
-            minimum,
-            ..MetaSchema::new_with_format("integer", "int64")
-        }))
-    }
-
-    fn as_raw_value(&self) -> Option<&Self> {
-        Some(self)
-    }
-
-    fn raw_element_iter<'a>(&'a self) -> Box<dyn Iterator<Item = &'a Self> + 'a> {
-        Box::new(self.as_raw_value().into_iter())
-    }
-}
-
-impl ParseFromParameter for EventNumber {
-    fn parse_from_parameter(text: &str) -> ParseResult<Self> {
-        let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-        let number = is_number.then(|| text.parse().ok()).flatten();
-        number
-            .map(EventNumber)
-            .ok_or_else(|| ParseError::custom("Must be the id of an event, a whole number"))
-    }
-}
-
-impl ToJSON for EventNumber {
-    fn to_json(&self) -> Option<serde_json::Value> {
-        Some(self.0.into())
     }
 }
