@@ -73,6 +73,7 @@ missing_packages() {
     if ! have cc || ! have c++; then packages+=(build-essential); fi
     if [[ -z $(postgres_folder) ]]; then packages+=(postgresql); fi
     if [[ -z $(redis_program) ]]; then packages+=(redis-server); fi
+    if ! have npm; then packages+=(npm); fi
     if ! python3 -c 'import ensurepip, venv' 2>/dev/null; then packages+=(python3-venv); fi
     echo "${packages[*]-}"
 }

@@ -1,11 +1,14 @@
 //! `/v1/videos`: what OpenAI's clients and those of the gateways of its shape send, and what they read.
 
 use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Stdio;
 
 use entity::Mode;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tests::{Answer, Customer, TestApp, on_both_engines};
+use tokio::process::Command;
 
 use crate::with;
 
@@ -21,6 +24,8 @@ on_both_engines!(
     a_task_is_read_in_every_dialect,
     every_refusal_has_the_shape_that_client_libraries_read,
     the_models_are_those_that_can_be_ordered,
+    openai_s_library_for_python_works_unmodified,
+    openai_s_library_for_node_works_unmodified,
 );
 
 const VIDEOS: &str = "/v1/videos";
@@ -386,5 +391,38 @@ async fn the_models_are_those_that_can_be_ordered(app: TestApp) -> TestApp {
         model,
         json!({ "id": "wan/2-6-text-to-video", "object": "model", "created": 0, "owned_by": "wan" })
     );
+    app
+}
+
+/// Has somebody else's client library use a server, as its own users do.
+async fn used_by(app: TestApp, mut library: Command) -> TestApp {
+    let app = app.with_worker().await;
+    let customer = app.customer(Mode::Test, 10_000).await;
+    let library = library.env("REEL_HOST", &app.url).env("REEL_API_KEY", &customer.key).stdin(Stdio::null());
+    let output = library.output().await.expect("the library's language is there");
+    let said = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
+    assert!(output.status.success(), "{}", said.concat());
+    app
+}
+
+async fn openai_s_library_for_python_works_unmodified(app: TestApp) -> TestApp {
+    let python = std::env::var("REELMETER_TEST_PYTHON")
+        .expect("REELMETER_TEST_PYTHON names a Python with openai: tests/run brings one");
+    let mut library = Command::new(python);
+    library.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/clients/openai_videos.py"));
+    used_by(app, library).await
+}
+
+async fn openai_s_library_for_node_works_unmodified(app: TestApp) -> TestApp {
+    let folder = std::env::var("REELMETER_TEST_NODE")
+        .expect("REELMETER_TEST_NODE names a folder with Node and openai: tests/run brings one");
+    // A module finds the libraries beside it. Each server has a script of its own.
+    let port = app.url.rsplit(':').next().unwrap();
+    let script = Path::new(&folder).join(format!("openai_videos-{port}.mjs"));
+    std::fs::copy(concat!(env!("CARGO_MANIFEST_DIR"), "/clients/openai_videos.mjs"), &script).unwrap();
+    let mut library = Command::new(Path::new(&folder).join("node_modules/.bin/node"));
+    library.arg(&script);
+    let app = used_by(app, library).await;
+    std::fs::remove_file(script).unwrap();
     app
 }
