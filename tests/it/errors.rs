@@ -36,7 +36,7 @@ const HEADERS: [&str; 6] =
     ["content-type", "www-authenticate", "allow", "retry-after", "content-range", "x-request-id"];
 
 /// Sends a request, compares the refusal with the snapshot of that name, and sees that it cost nothing.
-async fn refused(app: &TestApp, customer: &Customer, name: &str, request: RequestBuilder) {
+pub async fn refused(app: &TestApp, customer: &Customer, name: &str, request: RequestBuilder) {
     let before = standing(app, customer).await;
     let answer = request.header("x-request-id", REQUEST_ID).send().await.unwrap();
     let refusal = shown(answer).await;
@@ -62,7 +62,7 @@ async fn shown(answer: Response) -> Value {
     json!({ "status": status, "headers": headers, "body": body })
 }
 
-fn request(app: &TestApp, customer: &Customer, method: Method, path: &str) -> RequestBuilder {
+pub fn request(app: &TestApp, customer: &Customer, method: Method, path: &str) -> RequestBuilder {
     app.client.request(method, format!("{}{path}", app.url)).bearer_auth(&customer.key)
 }
 
@@ -188,7 +188,7 @@ async fn without_a_valid_key_nothing_is_done(app: TestApp) -> TestApp {
     app
 }
 
-fn full_rights() -> NewKey {
+pub fn full_rights() -> NewKey {
     NewKey {
         name: "another".into(),
         scopes: INFERENCE_SCOPES.map(str::to_owned).to_vec(),

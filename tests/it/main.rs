@@ -1,5 +1,6 @@
 //! Every scenario, in one binary: through the front door, on a real database, real sockets and real files.
 
+mod actions;
 mod alerts;
 mod beta;
 mod callback;
@@ -14,6 +15,7 @@ mod errors;
 mod grants;
 mod holes;
 mod idempotency;
+mod jobs;
 mod keys;
 mod ledger;
 mod limits;

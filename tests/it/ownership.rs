@@ -56,6 +56,7 @@ impl Owner {
             path if path.starts_with("/api/keys/{id}") => vec![self.key.clone()],
             path if path.starts_with("/api/auth/sessions/{id}") => vec![self.session.clone()],
             path if path.starts_with("/api/ai/models/{id}") => vec![],
+            path if path.starts_with("/api/actions/{name}") => vec![],
             path => panic!("{path} names something: say in Owner::named_by whose that is"),
         }
     }

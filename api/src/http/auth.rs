@@ -104,6 +104,16 @@ impl<S> Caller<S> {
     }
 }
 
+impl Caller<Anyone> {
+    /// The same caller, where only what is asked for says what they must be allowed.
+    pub fn allowed<S: Scope>(self) -> Result<Caller<S>, ApiError> {
+        match S::is_had_by(&self.identity) {
+            true => Ok(Caller { identity: self.identity, scope: PhantomData }),
+            false => Err(ApiError::InsufficientScope(S::NAME)),
+        }
+    }
+}
+
 impl<'a, S: Scope> ApiExtractor<'a> for Caller<S> {
     const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
     type ParamType = ();

@@ -98,6 +98,9 @@ pub enum ApiError {
     /// With a hint.
     #[error("no such model: {0}")]
     ModelNotFound(String),
+    /// Names those that there are.
+    #[error("no such action")]
+    ActionNotFound(String),
     #[error("no such promotion")]
     PromotionNotFound,
     #[error("no such endpoint")]
@@ -223,6 +226,7 @@ impl ApiError {
             Self::KeyNotFound => (S::NOT_FOUND, "key_not_found", "Key not found"),
             Self::SessionNotFound => (S::NOT_FOUND, "session_not_found", "Session not found"),
             Self::ModelNotFound(_) => (S::NOT_FOUND, "model_not_found", "Model not found"),
+            Self::ActionNotFound(_) => (S::NOT_FOUND, "action_not_found", "Action not found"),
             Self::PromotionNotFound => (S::NOT_FOUND, "promotion_not_found", "Promotion not found"),
             Self::WebhookNotFound => (S::NOT_FOUND, "webhook_not_found", "Webhook not found"),
             Self::DeliveryNotFound => (S::NOT_FOUND, "delivery_not_found", "Delivery not found"),

@@ -38,7 +38,7 @@ use poem::{EndpointExt, Response, Route};
 use poem_openapi::{OpenApi, OpenApiService, Tags};
 
 use crate::app::App;
-use dialect::{native, openai};
+use dialect::{actions, jobs, native, openai};
 
 /// Every path, with its methods. A path that answers `GET` answers `HEAD` too.
 pub const PATHS: &[(&str, &[&str])] = &[
@@ -95,6 +95,12 @@ pub const PATHS: &[(&str, &[&str])] = &[
     ("/api/webhooks/{id}/deliveries", &["GET"]),
     ("/api/webhooks/{id}/deliveries/{event}/resend", &["POST"]),
     ("/api/webhooks/{id}/replay", &["POST"]),
+    ("/api/actions", &["GET"]),
+    ("/api/actions/{name}", &["POST"]),
+    ("/api/actions/{name}/schema", &["GET"]),
+    ("/api/v1/jobs/createTask", &["POST"]),
+    ("/api/v1/jobs/recordInfo", &["GET"]),
+    ("/api/v1/chat/credit", &["GET"]),
     ("/healthz", &["GET"]),
     ("/readyz", &["GET"]),
 ];
@@ -106,6 +112,10 @@ enum Tag {
     /// `/v1/videos`, for OpenAI's client libraries and those of the gateways of its shape.
     #[oai(rename = "OpenAI")]
     OpenAi,
+    /// Things that can be done by name, each with a schema of what it takes.
+    Actions,
+    /// `/api/v1/jobs`, for clients of aggregators of models.
+    Jobs,
     /// What an account holds, and how it came to that.
     Credits,
     /// API keys and their limits.
@@ -125,6 +135,7 @@ fn operations() -> impl OpenApi {
         (native::Task::default(), native::Tasks, native::Events, native::Content, native::Link),
         (native::Credits, native::Usage, credits::Redeem, credits::Alerts),
         (openai::Videos, openai::Item, openai::Derive, openai::Content, openai::Models),
+        (actions::List, actions::Call, jobs::Create, jobs::Read),
         key::operations(),
         webhook::operations(),
         (account::Auth, account::Sessions, account::Password, account::SecondFactor, account::Beta),

@@ -27,6 +27,8 @@ pub struct Catalog {
     /// Position in `models` by id and by alias.
     by_name: HashMap<String, usize>,
     providers: Vec<Provider>,
+    /// Ids of the models that are ours to choose, by what is given.
+    defaults: BTreeMap<InputMode, String>,
 }
 
 /// One model as customers know it.
@@ -153,6 +155,11 @@ impl Catalog {
     /// A model by its id or one of its aliases, exactly as written.
     pub fn model(&self, name: &str) -> Option<&Arc<Model>> {
         self.by_name.get(name).and_then(|index| self.models.get(*index))
+    }
+
+    /// The model of a request that names none, where its dialect leaves the choice to us.
+    pub fn default_model(&self, mode: InputMode) -> Option<&Arc<Model>> {
+        self.model(self.defaults.get(&mode)?)
     }
 
     pub fn models(&self) -> &[Arc<Model>] {

@@ -103,6 +103,7 @@ impl Fixtures {
                     let value = self.path_parameter(operation, name, given.concat(), person).await;
                     path = path.replace(&format!("{{{name}}}"), &value);
                 }
+                "query" if operation.id() == "getJob" => query.push((name, self.completed.clone())),
                 "query" => query.extend(given.into_iter().map(|value| (name, value))),
                 _ => headers.extend(given.into_iter().map(|value| (name, value))),
             }
@@ -132,6 +133,7 @@ impl Fixtures {
             (path, "id") if path.starts_with("/api/ai/tasks/") || path.starts_with("/v1/videos/") => {
                 self.completed.clone()
             }
+            (path, "name") if path.starts_with("/api/actions/") => given,
             (path, "id") if path.starts_with("/api/keys/") => self.key(person).await,
             (path, "id") if path.starts_with("/api/auth/sessions/") => self.session(person).await,
             ("/api/ai/models/{id}" | "/api/ai/models/{id}/schema" | "/v1/models/{id}", "id") => given,

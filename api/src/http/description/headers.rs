@@ -69,6 +69,7 @@ const HEADERS: &[Header] = &[
         description: "Seconds after which to ask again.",
         on: &[
             (&[200, 304], &["GET /api/ai/tasks/{id}", "GET /v1/videos/{id}"]),
+            (&[200], &["POST /api/actions/{name}", "GET /api/v1/jobs/recordInfo"]),
             (&[202], &["POST /api/ai/tasks/{id}/cancel"]),
         ],
         errors: &[404, 409, 429, 503],

@@ -14,12 +14,14 @@ pub struct Operation<'a> {
 const METHODS: [&str; 6] = ["get", "head", "post", "put", "patch", "delete"];
 
 /// The operations that make a task.
-pub const SUBMITTING: [&str; 5] = [
+pub const SUBMITTING: [&str; 7] = [
     "POST /api/ai/video/generate",
     "POST /v1/videos",
     "POST /v1/videos/edits",
     "POST /v1/videos/extensions",
     "POST /v1/videos/{id}/remix",
+    "POST /api/actions/{name}",
+    "POST /api/v1/jobs/createTask",
 ];
 
 /// Every operation of a document, path by path.

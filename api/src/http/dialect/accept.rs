@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use poem::http::HeaderMap;
+use poem_openapi::payload::{Json, Response};
+use poem_openapi::types::ToJSON;
 
 use super::gateway::Folded;
 use crate::app::App;
@@ -22,6 +24,15 @@ pub struct Taken {
     pub replayed: bool,
     /// What was accepted but will have no effect.
     pub warnings: Vec<String>,
+}
+
+impl Taken {
+    /// The answer that tells of the task, and of where it can be read.
+    pub fn answer<T: ToJSON>(&self, body: T, location: &str) -> Response<Json<T>> {
+        let response =
+            Response::new(Json(body)).header("Location", location).header("x-should-retry", "false");
+        if self.replayed { response.header("Idempotent-Replayed", "true") } else { response }
+    }
 }
 
 /// Accepts what was read. One answer names everything that is wrong, in the sender's own words.

@@ -6,6 +6,7 @@
 mod media;
 mod mode;
 mod names;
+mod nested;
 mod size;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use crate::video::request::{FieldErrors, GenerateRequest};
 pub use media::addresses;
 pub use mode::Wish;
 pub use names::Names;
+pub use nested::{Nested, Sent, fold_nested};
 
 /// Models that stand for others: what they are asked for says which.
 const KLING_VIDEO: &str = "kling-video";

@@ -2,7 +2,9 @@
 //! refusals back into its own words. What is the same for several of them is in [`gateway`].
 
 pub mod accept;
+pub mod actions;
 pub mod gateway;
+pub mod jobs;
 pub mod native;
 pub mod openai;
 
@@ -20,6 +22,8 @@ use crate::video::read::TaskView;
 pub enum Dialect {
     Native,
     OpenAi,
+    Actions,
+    Jobs,
 }
 
 impl Dialect {
@@ -27,6 +31,8 @@ impl Dialect {
     pub fn of_path(path: &str) -> Dialect {
         match path {
             path if path.starts_with("/v1/") => Dialect::OpenAi,
+            path if path == "/api/actions" || path.starts_with("/api/actions/") => Dialect::Actions,
+            path if path.starts_with("/api/v1/") => Dialect::Jobs,
             _ => Dialect::Native,
         }
     }
@@ -35,6 +41,8 @@ impl Dialect {
     pub fn named(name: &str) -> Dialect {
         match name {
             openai::DIALECT => Dialect::OpenAi,
+            actions::DIALECT => Dialect::Actions,
+            jobs::DIALECT => Dialect::Jobs,
             _ => Dialect::Native,
         }
     }
@@ -44,12 +52,16 @@ impl Dialect {
         match self {
             Dialect::Native => "",
             Dialect::OpenAi => "OpenAi",
+            Dialect::Actions => "Actions",
+            Dialect::Jobs => "Jobs",
         }
     }
 
     /// Describes how its refusals look.
     pub fn register_errors(registry: &mut Registry) {
         openai::ErrorAnswer::register(registry);
+        actions::ActionError::register(registry);
+        jobs::JobsError::register(registry);
     }
 
     /// A refusal in this format's own shape; `None` for ours.
@@ -57,14 +69,19 @@ impl Dialect {
         match self {
             Dialect::Native => None,
             Dialect::OpenAi => Some(openai::error_body(error, &rendering.request_id)),
+            Dialect::Actions => Some(actions::error_body(error, &rendering.request_id)),
+            Dialect::Jobs => Some(jobs::error_body(error, &rendering.request_id)),
         }
     }
 }
 
 /// A task in the words of the dialect that it was made in: what a poll answers, and what a callback is told.
 pub fn wording(app: &App, view: &TaskView) -> Wording {
-    match Dialect::named(&view.task.dialect) {
-        Dialect::Native => Wording { data: native::poll_answer(app, view), callback: None },
-        Dialect::OpenAi => Wording { data: openai::poll_answer(app, view), callback: None },
-    }
+    let data = match Dialect::named(&view.task.dialect) {
+        Dialect::Native => native::poll_answer(app, view),
+        Dialect::OpenAi => openai::poll_answer(app, view),
+        Dialect::Actions => actions::poll_answer(app, view),
+        Dialect::Jobs => jobs::poll_answer(app, view),
+    };
+    Wording { data, callback: None }
 }

@@ -23,6 +23,7 @@ pub use error::{ErrorAnswer, error_body};
 pub use item::Item;
 pub use models::Models;
 pub use videos::Videos;
+pub use view::links;
 
 /// Names these routes: the same idempotency key and content on another dialect's route is another request.
 pub const DIALECT: &str = "openai";

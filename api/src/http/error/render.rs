@@ -205,6 +205,7 @@ impl ApiError {
             }
             Self::NotReady => "The task has not ended yet".into(),
             Self::ModelNotFound(hint) => hint.clone(),
+            Self::ActionNotFound(names) => format!("There are {names}"),
             Self::NoClip => "The task has no such clip, or it failed".into(),
             Self::MethodNotAllowed { allow } => format!("Use {allow}"),
             Self::QuoteExpired => "Ask for a new quote".into(),

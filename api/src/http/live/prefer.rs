@@ -26,11 +26,6 @@ impl Wait {
     pub fn duration(self) -> Duration {
         Duration::from_secs(u64::from(self.0))
     }
-
-    /// The value of `Preference-Applied`.
-    pub fn applied(self) -> String {
-        format!("wait={}", self.0)
-    }
 }
 
 impl<'a> ApiExtractor<'a> for Prefer {

@@ -1,6 +1,7 @@
 //! Waiting for a task before it is answered.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use entity::{AccountId, TaskId};
 use tokio::time::{Instant, sleep_until};
@@ -15,18 +16,23 @@ use crate::video::read::TaskView;
 #[derive(Debug)]
 pub struct Waiter {
     listener: Listener,
-    wait: Wait,
+    wait: Duration,
 }
 
 impl Waiter {
     /// `None` when too many of the account wait already.
     pub fn new(app: &App, account: AccountId, wait: Wait) -> Option<Waiter> {
+        Waiter::lasting(app, account, wait.duration())
+    }
+
+    /// The same for as long as a dialect of its own lets its callers wait.
+    pub fn lasting(app: &App, account: AccountId, wait: Duration) -> Option<Waiter> {
         app.news.listen(account).map(|listener| Waiter { listener, wait })
     }
 
     /// The value of `Preference-Applied`.
     pub fn applied(&self) -> String {
-        self.wait.applied()
+        format!("wait={}", self.wait.as_secs())
     }
 
     /// The task once `is_done` says so of it, or as it is when the time is over or the process stops.
@@ -37,7 +43,7 @@ impl Waiter {
         id: TaskId,
         is_done: impl Fn(&TaskView) -> bool + Send,
     ) -> Result<Arc<TaskView>, ApiError> {
-        let end = Instant::now() + self.wait.duration();
+        let end = Instant::now() + self.wait;
         let mut is_over = false;
         loop {
             let view = find(app, account, id).await?;

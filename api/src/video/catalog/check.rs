@@ -1,6 +1,7 @@
 //! What must hold for every model of a catalog. Each broken rule is a sentence in `problems`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use entity::Mode;
 
@@ -93,6 +94,15 @@ pub fn links(model: &Model, ids: &BTreeSet<String>, providers: &[Provider], prob
         }
         if !seen.insert((&route.provider, &route.native_id)) {
             problems.push(format!("{}: the route {} is there twice", model.id, route.provider));
+        }
+    }
+}
+
+/// A default must be able to do what it is the default for.
+pub fn defaults(defaults: &BTreeMap<InputMode, String>, models: &[Arc<Model>], problems: &mut Vec<String>) {
+    for (mode, id) in defaults {
+        if !models.iter().any(|model| model.id == *id && model.modes.contains(mode)) {
+            problems.push(format!("default_models: there is no {id} that takes {mode}"));
         }
     }
 }

@@ -19,6 +19,7 @@ use super::{
 pub struct CatalogFile {
     model: Vec<ModelFile>,
     provider: Vec<ProviderFile>,
+    default_models: BTreeMap<InputMode, String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -118,6 +119,7 @@ impl CatalogFile {
     pub fn append(&mut self, mut other: CatalogFile) {
         self.model.append(&mut other.model);
         self.provider.append(&mut other.provider);
+        self.default_models.append(&mut other.default_models);
     }
 
     pub fn build(self) -> Result<Catalog, CatalogError> {
@@ -131,8 +133,9 @@ impl CatalogFile {
             super::check::model(model, &mut problems);
             super::check::links(model, &ids, &providers, &mut problems);
         }
+        super::check::defaults(&self.default_models, &models, &mut problems);
         if problems.is_empty() {
-            Ok(Catalog { models, by_name, providers })
+            Ok(Catalog { models, by_name, providers, defaults: self.default_models })
         } else {
             Err(CatalogError::Inconsistent(problems))
         }

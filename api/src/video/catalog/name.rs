@@ -79,6 +79,12 @@ impl KnownField {
         ("resolution", KnownField::Resolution),
         ("seed", KnownField::Seed),
     ];
+
+    /// The field of the native dialect that errors about it are filed under.
+    pub fn field(self) -> &'static str {
+        let named = Self::NAMES.iter().find(|(_, field)| *field == self);
+        named.map_or("options", |(name, _)| name)
+    }
 }
 
 /// The name in the native dialect; options as `options.cfg_scale`.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::Sent;
 use crate::video::request::FieldErrors;
 
 /// By our own name, the sender's. Ours where nothing else is known.
@@ -11,6 +12,15 @@ pub struct Names(BTreeMap<&'static str, String>);
 impl Names {
     pub fn say(&mut self, ours: &'static str, theirs: impl Into<String>) {
         self.0.insert(ours, theirs.into());
+    }
+
+    /// Says what was sent in place of what this vocabulary calls it.
+    pub fn respell(&mut self, sent: &Sent) {
+        for name in self.0.values_mut() {
+            if let Some(sent) = sent.get(name) {
+                name.clone_from(sent);
+            }
+        }
     }
 
     /// The errors, under the names that were sent.

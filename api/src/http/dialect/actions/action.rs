@@ -1,0 +1,49 @@
+//! What can be done.
+
+use crate::http::error::ApiError;
+
+/// Something that can be done by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    Generate,
+    GenerateAndWait,
+    Query,
+}
+
+impl Action {
+    pub const ALL: [Action; 3] = [Action::Generate, Action::GenerateAndWait, Action::Query];
+
+    pub fn id(self) -> &'static str {
+        match self {
+            Action::Generate => "ai.video.generate",
+            Action::GenerateAndWait => "ai.video.generate_and_wait",
+            Action::Query => "ai.video.query",
+        }
+    }
+
+    pub fn title(self) -> &'static str {
+        match self {
+            Action::Generate => "Generate a video",
+            Action::GenerateAndWait => "Generate a video and wait for it",
+            Action::Query => "Read a task",
+        }
+    }
+
+    pub fn description(self) -> &'static str {
+        match self {
+            Action::Generate => {
+                "Holds what the video costs, queues it and answers at once. Then poll ai.video.query."
+            }
+            Action::GenerateAndWait => {
+                "The same, and answers when the video is there, or after timeoutMs with the task as it is then."
+            }
+            Action::Query => "A task as it is now, in whichever format it was made.",
+        }
+    }
+
+    /// The action of this name; the refusal names those that there are.
+    pub fn named(name: &str) -> Result<Action, ApiError> {
+        let found = Action::ALL.into_iter().find(|action| action.id() == name);
+        found.ok_or_else(|| ApiError::ActionNotFound(Action::ALL.map(Action::id).join(", ")))
+    }
+}

@@ -1,0 +1,156 @@
+//! `POST /api/actions/{name}`: does what the name says.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use poem::Request;
+use poem::web::Data;
+use poem_openapi::param::Path;
+use poem_openapi::payload::{Json, Response};
+use poem_openapi::{Object, OpenApi};
+use serde_json::Value;
+
+use super::super::accept::{Taken, accept};
+use super::DIALECT;
+use super::action::Action;
+use super::fold::{fold, timeout};
+use super::view::{Answer, task};
+use crate::app::App;
+use crate::http::Tag;
+use crate::http::auth::{Anyone, Caller, VideosRead, VideosWrite};
+use crate::http::body::{Fields, JsonObject};
+use crate::http::error::ApiError;
+use crate::http::idempotency::IdempotencyKey;
+use crate::http::live::Waiter;
+use crate::http::live::wait::find;
+use crate::video::request::FieldErrors;
+
+/// Seconds after which to look again at a task that is under way.
+const POLL_SECONDS: u32 = 2;
+
+pub struct Call;
+
+// Only describes the body: each action reads its own fields.
+/// What an action takes: `GET /api/actions/{name}/schema` says which of these. Unknown fields are ignored and named in
+/// `warnings`.
+#[derive(Debug, Object)]
+#[oai(rename_all = "camelCase")]
+pub struct ActionInput {
+    /// What to show.
+    prompt: Option<String>,
+    /// `text-to-video` (when left out), `image-to-video`, `video-to-video` or `ad-video`.
+    scene: Option<String>,
+    /// The only provider that may make it.
+    provider: Option<String>,
+    /// Id or alias of a model; the scene has one of its own.
+    model: Option<String>,
+    /// The images to begin with: a list of addresses, or a text with commas between them.
+    image_input: Option<Value>,
+    /// The videos to change, in the same way.
+    video_input: Option<Value>,
+    /// Milliseconds to wait for the video; 600000 when left out.
+    timeout_ms: Option<u64>,
+    /// Everything else: `duration`, `resolution`, `aspectRatio`, `generateAudio`, `negativePrompt`, `seed`, `count` and the
+    /// model's other options, and keys of a provider's own.
+    options: Option<Value>,
+    /// Your own name for where this belongs; `GET /api/ai/tasks?metadata=workspaceId:…` finds it.
+    workspace_id: Option<String>,
+    /// The task to read, in any dialect's spelling.
+    task_id: Option<String>,
+}
+
+#[OpenApi(tag = "Tag::Actions")]
+impl Call {
+    /// Call an action
+    ///
+    /// `ai.video.generate` holds what the video costs, queues it and answers at once. `ai.video.generate_and_wait` answers when
+    /// the video is there, or after `timeoutMs` with the task as it is then: it goes on, and `ai.video.query` reads it. It is
+    /// paid for before the wait begins: hanging up ends the wait, not the task. Too many waits of an account at once are not.
+    ///
+    /// Sent again with the same `Idempotency-Key` and content, either of the two gives the same task and charges nothing.
+    ///
+    /// Scope: `videos:write` to generate, `videos:read` to query.
+    #[oai(path = "/api/actions/:name", method = "post", operation_id = "callAction")]
+    async fn call(
+        &self,
+        app: Data<&Arc<App>>,
+        caller: Caller<Anyone>,
+        /// The action's name.
+        name: Path<String>,
+        /// A name for this request, 1 to 255 visible ASCII characters; kept as long as the task.
+        #[oai(name = "Idempotency-Key")]
+        key: IdempotencyKey,
+        request: &Request,
+        body: JsonObject<ActionInput>,
+    ) -> Result<Response<Json<Answer>>, ApiError> {
+        let mut fields = body.fields;
+        match Action::named(&name)? {
+            Action::Generate => {
+                let caller = caller.allowed()?;
+                Ok(ordered(&app, generate(&app, &caller, key, request, fields).await?))
+            }
+            Action::GenerateAndWait => {
+                let caller = caller.allowed()?;
+                let timeout = timeout(&mut fields);
+                let taken = generate(&app, &caller, key, request, fields).await?;
+                Ok(ordered(&app, waited_for(&app, &caller, taken, timeout).await))
+            }
+            Action::Query => query(&app, &caller.allowed()?, fields).await,
+        }
+    }
+}
+
+async fn generate(
+    app: &App,
+    caller: &Caller<VideosWrite>,
+    key: IdempotencyKey,
+    request: &Request,
+    fields: Fields,
+) -> Result<Taken, ApiError> {
+    let folded = fold(fields, &app.video.catalog);
+    accept(app, caller, DIALECT, key, request.headers(), folded).await
+}
+
+/// The task once it has ended, or as it is when the time is over. What goes wrong with the wait must not look as if the task
+/// had: it is as if nobody had asked for it.
+async fn waited_for(app: &App, caller: &Caller<VideosWrite>, taken: Taken, timeout: Duration) -> Taken {
+    let Some(waiter) = Waiter::lasting(app, caller.account, timeout) else { return taken };
+    let id = taken.view.task.id;
+    match waiter.task(app, caller.account, id, |view| view.state.is_terminal()).await {
+        Ok(view) => Taken { view, ..taken },
+        Err(error) => {
+            tracing::warn!(task = %id, "a wait for an accepted task is given up: {error}");
+            taken
+        }
+    }
+}
+
+fn ordered(app: &App, taken: Taken) -> Response<Json<Answer>> {
+    let location = format!("/api/ai/tasks/{}", taken.view.task.id);
+    let body = Answer::of(task(app, &taken.view).warned(taken.warnings.clone()));
+    polled(taken.answer(body, &location), taken.view.state.is_terminal())
+}
+
+async fn query(
+    app: &App,
+    caller: &Caller<VideosRead>,
+    mut fields: Fields,
+) -> Result<Response<Json<Answer>>, ApiError> {
+    let id = fields.text("taskId");
+    fields.finish()?;
+    let Some(id) = id else { return Err(required("taskId").into()) };
+    let id = id.parse().map_err(|_| ApiError::TaskNotFound)?;
+    let view = find(app, caller.account, id).await?;
+    let answer = Response::new(Json(Answer::of(task(app, &view))));
+    Ok(polled(answer, view.state.is_terminal()))
+}
+
+fn required(field: &str) -> FieldErrors {
+    let mut errors = FieldErrors::default();
+    errors.push(field, "Required");
+    errors
+}
+
+fn polled<T>(answer: Response<T>, has_ended: bool) -> Response<T> {
+    if has_ended { answer } else { answer.header("Retry-After", POLL_SECONDS) }
+}
