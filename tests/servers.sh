@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # A PostgreSQL and a Redis of our own, on 127.0.0.1 and ports of their own, in a temporary folder; all of it is removed at the
 # end, also after a failure or a signal. Sourced by the scripts beside it, which set `program_name`, before they start anything
-# `postgres_settings`, and for the process that does their work `child`.
+# `postgres_settings`, for the process that does their work `child`, and `needs_clients` if they do.
 
 readonly ready_limit_s=60 stop_limit_s=10
 
@@ -11,7 +11,7 @@ have() { command -v "$1" >/dev/null 2>&1; }
 
 # --- Leaving nothing behind ---------------------------------------------------------------------------------
 
-work='' child=''
+work='' child='' needs_clients=''
 
 # A process is started as leader of its own group (see `detached`), so that a signal reaches its children too.
 signal() { kill "-$1" -- "-$2" 2>/dev/null || kill "-$1" "$2" 2>/dev/null || true; }
@@ -73,8 +73,10 @@ missing_packages() {
     if ! have cc || ! have c++; then packages+=(build-essential); fi
     if [[ -z $(postgres_folder) ]]; then packages+=(postgresql); fi
     if [[ -z $(redis_program) ]]; then packages+=(redis-server); fi
-    if ! have npm; then packages+=(npm); fi
-    if ! python3 -c 'import ensurepip, venv' 2>/dev/null; then packages+=(python3-venv); fi
+    if [[ -n $needs_clients ]]; then
+        if ! have npm; then packages+=(npm); fi
+        if ! python3 -c 'import ensurepip, venv' 2>/dev/null; then packages+=(python3-venv); fi
+    fi
     echo "${packages[*]-}"
 }
 

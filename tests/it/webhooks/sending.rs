@@ -2,7 +2,10 @@
 
 use entity::Mode;
 use futures_util::future::join_all;
+use reelmeter::app::App;
+use reelmeter::app::message::Wording;
 use reelmeter::ledger::{Command, Probe};
+use reelmeter::video::read::TaskView;
 use serde_json::{Value, json};
 use tests::{TestApp, on_both_engines};
 
@@ -15,6 +18,7 @@ use crate::wan;
 
 on_both_engines!(
     an_endpoint_is_told_how_a_task_ended_in_the_words_of_a_poll,
+    a_dialect_may_have_a_body_of_its_own_for_callbacks,
     an_endpoint_hears_only_of_what_it_wants,
     a_dead_endpoint_keeps_no_other_waiting,
     a_thousand_webhooks_for_an_endpoint_that_hangs_keep_no_other_waiting,
@@ -50,6 +54,30 @@ async fn an_endpoint_is_told_how_a_task_ended_in_the_words_of_a_poll(app: TestAp
     }
     assert_eq!((&body["type"], data), (&json!("video.completed"), poll));
     assert_eq!((&row["taskId"], &row["lastStatus"], &row["tries"]), (&json!(task), &json!(204), &json!(1)));
+    worker.stop().await;
+    app
+}
+
+/// As of a dialect whose callbacks are no envelopes.
+fn plain(_: &App, view: &TaskView) -> Wording {
+    let task = json!({ "task_id": view.task.id });
+    Wording { data: json!({ "code": 0, "data": task }), callback: Some(task) }
+}
+
+async fn a_dialect_may_have_a_body_of_its_own_for_callbacks(mut app: TestApp) -> TestApp {
+    let (receiver, port) = receiver().await;
+    let (called, callback_port) = super::receiver().await;
+    let customer = customer(&app, Mode::Live).await;
+    let (id, _) = endpoint(&app, &customer, port, Value::Null).await;
+    app.app.wording = plain;
+    let worker = worker_that_may_call_all(&app, &[port, callback_port]).await;
+    let url = format!("http://127.0.0.1:{callback_port}/hook");
+    let task = app.generate(&customer, &wan(json!({ "callbackUrl": url }))).await;
+    delivery(&app, &customer, &id, |row| is(row, "delivered")).await;
+    let own = json!({ "task_id": task });
+    assert_eq!(json_of(&called.has(1).await[0].1), own);
+    let told = json_of(&receiver.received()[0].1);
+    assert_eq!((&told["type"], &told["data"]["data"]), (&json!("video.completed"), &own));
     worker.stop().await;
     app
 }
