@@ -24,6 +24,9 @@ struct Owner {
     session: String,
     task: TaskId,
     key: String,
+    webhook: String,
+    /// That the webhook is owed.
+    event: String,
 }
 
 impl Owner {
@@ -34,7 +37,14 @@ impl Owner {
         let task = app.generate(&customer, &wan(json!({ "externalTaskId": "order-42" }))).await;
         assert_eq!(app.finished(&customer, &task).await["state"], json!("completed"));
         let made = app.post_as(&person, "/api/keys", &json!({ "name": "theirs" })).await.expect(201);
+        let url = json!({ "url": "https://example.com/hook" });
+        let webhook = app.post_as(&person, "/api/webhooks", &url).await.expect(201)["id"].clone();
+        let webhook = webhook.as_str().unwrap().to_owned();
+        let path = format!("/api/webhooks/{webhook}/test");
+        let sent = app.send_as(&person, Method::POST, &path, None).await.expect(202);
         Owner {
+            event: sent["event"].as_str().unwrap().to_owned(),
+            webhook,
             session: me["sessionId"].as_str().unwrap().to_owned(),
             task: task.parse().unwrap(),
             key: made["id"].as_str().unwrap().to_owned(),
@@ -53,6 +63,7 @@ impl Owner {
                 format!("task_{ulid}"),
                 self.task.0.to_string(),
             ],
+            path if path.starts_with("/api/webhooks/{id}") => vec![self.webhook.clone()],
             path if path.starts_with("/api/keys/{id}") => vec![self.key.clone()],
             path if path.starts_with("/api/auth/sessions/{id}") => vec![self.session.clone()],
             path if path.starts_with("/api/ai/models/{id}") => vec![],
@@ -68,6 +79,8 @@ impl Owner {
         let key = app.get_as(&self.person, &format!("/api/keys/{}", self.key)).await.expect(200);
         assert_eq!((&key["name"], &key["status"]), (&json!("theirs"), &json!("active")));
         app.get_as(&self.person, "/api/auth/me").await.expect(200);
+        let webhook = app.get_as(&self.person, &format!("/api/webhooks/{}", self.webhook)).await.expect(200);
+        assert_eq!((&webhook["status"], &webhook["previousUntil"]), (&json!("active"), &Value::Null));
     }
 }
 
@@ -105,6 +118,8 @@ fn body_of(method: &str, template: &str) -> Option<Value> {
     match (method, template) {
         ("PATCH", "/api/keys/{id}") => Some(json!({ "name": "mine" })),
         ("POST", "/api/keys/{id}/rotate") => Some(json!({ "overlapSeconds": 0 })),
+        ("PATCH", "/api/webhooks/{id}") => Some(json!({ "paused": true })),
+        ("POST", "/api/webhooks/{id}/replay") => Some(json!({ "from": "2020-01-01T00:00:00Z" })),
         _ => None,
     }
 }
@@ -116,7 +131,7 @@ async fn what_is_another_customer_s_is_not_found_on_any_route(app: TestApp) -> T
     let mut not_found = 0;
     for (template, methods) in PATHS.iter().filter(|(template, _)| template.contains('{')) {
         for id in owner.named_by(template) {
-            let path = template.replace("{id}", &id);
+            let path = template.replace("{id}", &id).replace("{event}", &owner.event);
             for (method, stranger) in
                 methods.iter().flat_map(|method| strangers.iter().map(move |one| (method, one)))
             {
@@ -139,8 +154,13 @@ async fn what_is_another_customer_s_is_not_found_on_any_route(app: TestApp) -> T
 async fn what_is_another_customer_s_is_in_no_list(app: TestApp) -> TestApp {
     let app = app.with_worker().await;
     let owner = Owner::new(&app).await;
-    let theirs =
-        [owner.task.to_string(), owner.key.clone(), owner.session.clone(), owner.customer.key_id.to_string()];
+    let theirs = [
+        owner.task.to_string(),
+        owner.key.clone(),
+        owner.session.clone(),
+        owner.customer.key_id.to_string(),
+        owner.webhook.clone(),
+    ];
     for stranger in strangers(&app, &owner).await {
         for path in [
             "/api/ai/tasks?limit=100",
@@ -148,6 +168,7 @@ async fn what_is_another_customer_s_is_in_no_list(app: TestApp) -> TestApp {
             "/api/keys?status=all",
             "/api/keys?status=all&mode=test",
             "/api/auth/sessions",
+            "/api/webhooks?limit=100",
             "/api/ai/credits/ledger?limit=100",
             "/api/usage?groupBy=key",
             &format!("/api/ai/tasks?key={}", owner.customer.key_id),
