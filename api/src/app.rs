@@ -3,6 +3,8 @@
 pub mod message;
 pub mod time;
 
+mod link;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -40,6 +42,7 @@ use crate::video::price_version::PriceVersions;
 use crate::video::quote::QuoteSigner;
 use crate::video::settle::closings;
 use crate::video::typical::TypicalTimes;
+use crate::video::upload::{Terms, Uploads};
 use crate::video::views::Views;
 use crate::wake::Wake;
 use message::Wordings;
@@ -89,7 +92,7 @@ const BUILT_IN_PRICES: &str = include_str!("../../pricing.toml");
 impl App {
     /// Connects and wires everything, and starts the lane. The schema must be current.
     pub async fn build(config: Config, clock: Clock) -> anyhow::Result<(App, Lane)> {
-        let providers = Registry::new(config.data_dir.join("scratch"));
+        let providers = Registry::new(config.scratch());
         App::with_providers(config, clock, providers).await
     }
 
@@ -110,7 +113,9 @@ impl App {
         metrics.keep_up();
         let news = News::new(db.is_postgres(), clock.new_id());
         let (ledger, lane) = Ledger::start(db.clone(), clock.clone(), chain.clone(), news.clone(), &metrics);
+        let store = storage(&config)?;
         let video = Video {
+            uploads: uploads(&config, &db, &clock, &store),
             db: db.clone(),
             clock: clock.clone(),
             ledger: ledger.clone(),
@@ -124,7 +129,6 @@ impl App {
             configured: Arc::new(providers.names().map(str::to_owned).collect::<BTreeSet<_>>()),
             deadline_s: config.task_deadline_s,
         };
-        let store = Store::open(&storage_url(&config)?)?;
         let links = Arc::new(link_signer(&secret)?);
         let fetcher = fetcher(&config)?;
         let limiter = Limiter::new(clock.clone(), config.redis_url.as_ref());
@@ -156,6 +160,25 @@ impl App {
     }
 }
 
+/// The uploads of these settings.
+pub fn uploads(config: &Config, db: &Db, clock: &Clock, store: &Store) -> Uploads {
+    let terms = Terms {
+        max_image_bytes: config.max_image_bytes,
+        max_video_bytes: config.max_video_bytes,
+        max_audio_bytes: config.max_audio_bytes,
+        kept_s: config.upload_kept_s,
+        http: config.http_inputs,
+        allow: config.private_hosts.clone(),
+    };
+    Uploads {
+        db: db.clone(),
+        clock: clock.clone(),
+        store: store.clone(),
+        scratch: config.scratch(),
+        terms: Arc::new(terms),
+    }
+}
+
 /// Opens the database of these settings.
 pub async fn connect(config: &Config) -> anyhow::Result<Db> {
     let url = database_url(config);
@@ -165,6 +188,11 @@ pub async fn connect(config: &Config) -> anyhow::Result<Db> {
 fn database_url(config: &Config) -> SecretString {
     let default = || SecretString::from(format!("sqlite:{}", config.data_dir.join("reelmeter.db").display()));
     config.database_url.clone().unwrap_or_else(default)
+}
+
+/// The storage of these settings.
+pub fn storage(config: &Config) -> anyhow::Result<Store> {
+    Ok(Store::open(&storage_url(config)?)?)
 }
 
 fn storage_url(config: &Config) -> anyhow::Result<String> {

@@ -87,6 +87,23 @@ pub struct Config {
     #[serde(deserialize_with = "read::number")]
     #[validate(range(min = 1_024, max = 67_108_864))]
     pub max_body_bytes: usize,
+    /// Largest picture, video and sound in bytes that a customer may give to work from.
+    #[serde(deserialize_with = "read::number")]
+    #[validate(range(min = 1_024, max = 1_073_741_824))]
+    pub max_image_bytes: u64,
+    #[serde(deserialize_with = "read::number")]
+    #[validate(range(min = 1_024, max = 1_073_741_824))]
+    pub max_video_bytes: u64,
+    #[serde(deserialize_with = "read::number")]
+    #[validate(range(min = 1_024, max = 1_073_741_824))]
+    pub max_audio_bytes: u64,
+    /// Seconds that such a file is kept since it was last given.
+    #[serde(deserialize_with = "read::number")]
+    #[validate(range(min = 3_600, max = 31_536_000))]
+    pub upload_kept_s: u32,
+    /// Whether files to work from may be named by plain http addresses.
+    #[serde(deserialize_with = "read::flag")]
+    pub http_inputs: bool,
     /// Providers' credentials, as `PROVIDER_<NAME>_<FIELD>`.
     #[serde(skip)]
     pub providers: BTreeMap<String, SecretString>,
@@ -134,7 +151,12 @@ impl Default for Config {
             metrics_key: None,
             otlp_endpoint: None,
             videos_default_model: "sora-2".into(),
-            max_body_bytes: 1_048_576,
+            max_body_bytes: 16_777_216,
+            max_image_bytes: 31_457_280,
+            max_video_bytes: 209_715_200,
+            max_audio_bytes: 52_428_800,
+            upload_kept_s: 259_200,
+            http_inputs: false,
             providers: BTreeMap::new(),
         }
     }
@@ -205,6 +227,11 @@ impl Config {
             return Err(ConfigError::Combination("REELMETER_MAIL_FROM is required with REELMETER_SMTP_URL"));
         }
         Ok(())
+    }
+
+    /// Where files lie that are not whole yet, or on their way.
+    pub fn scratch(&self) -> PathBuf {
+        self.data_dir.join("scratch")
     }
 
     /// How long requests are still taken after the process was told to stop.

@@ -1,4 +1,4 @@
-//! Bytes: where clips lie, which part of one is sent, who may fetch it, and whether it is a video.
+//! Bytes: where clips and uploads lie, which part of one is sent, who may fetch it, and what a file is.
 //!
 //! Everything here works on keys, URLs and bytes. It must never know about HTTP handlers, SQL, credits or providers;
 //! those rooms call it, it calls none of them.
@@ -12,6 +12,8 @@ pub mod guard;
 pub mod link;
 pub mod probe;
 pub mod range;
+pub mod scrap;
+pub mod sniff;
 pub mod store;
 
 pub use address::is_public;
@@ -20,4 +22,6 @@ pub use guard::{Allow, GuardedClient, Refused, Timeouts, check_url};
 pub use link::{ClipRef, KeyError, LinkError, LinkKey, LinkSigner, Proof, Variant};
 pub use probe::{NotAVideo, Probe, probe, probe_file};
 pub use range::{Asked, Plan, Representation, any_tag_matches, plan};
-pub use store::{Meta, Store, StoreError, clip_key, is_unfinished};
+pub use scrap::{Given, Scrap};
+pub use sniff::{Sniffed, Unknown};
+pub use store::{Meta, Store, StoreError, clip_key, is_unfinished, upload_key};

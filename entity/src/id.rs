@@ -76,6 +76,8 @@ id!(/// An API key (not its secret).
     KeyId, "key", own_spelling);
 id!(/// A browser's session (not its cookie).
     SessionId, "ses", own_spelling);
+id!(/// A file that a customer gave us. Made of its owner and its content, so not sortable by time.
+    UploadId, "upl", own_spelling);
 id!(/// A person who signs in.
     UserId, "usr", own_spelling);
 id!(/// A worker process.

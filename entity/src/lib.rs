@@ -28,22 +28,26 @@ pub mod promotion;
 pub mod recovery_code;
 pub mod redemption;
 pub mod task;
+pub mod task_input;
 pub mod task_metadata;
 pub mod task_request;
 pub mod transfer;
+pub mod upload;
 pub mod user;
 pub mod webhook_secret;
 pub mod worker;
 
 mod credits;
 mod id;
+mod media_kind;
 mod mode;
 mod timestamp;
 
 pub use credits::Credits;
 pub use id::{
-    AccountId, CustomerId, EndpointId, EventId, GrantId, IdError, InviteId, KeyId, SessionId, TaskId, UserId,
-    WorkerId,
+    AccountId, CustomerId, EndpointId, EventId, GrantId, IdError, InviteId, KeyId, SessionId, TaskId, UploadId,
+    UserId, WorkerId,
 };
+pub use media_kind::MediaKind;
 pub use mode::Mode;
 pub use timestamp::Timestamp;

@@ -13,6 +13,7 @@ mod m0007_signals;
 mod m0008_deletion;
 mod m0009_cancel;
 mod m0010_replays;
+mod m0011_uploads;
 mod m0012_webhooks;
 
 pub use sea_orm_migration::MigratorTrait;
@@ -36,6 +37,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0008_deletion::Migration),
             Box::new(m0009_cancel::Migration),
             Box::new(m0010_replays::Migration),
+            Box::new(m0011_uploads::Migration),
             Box::new(m0012_webhooks::Migration),
         ]
     }

@@ -36,6 +36,7 @@ mod submit;
 mod tasks;
 mod tidy;
 mod trace;
+mod uploads;
 mod upstream;
 mod usage;
 mod webhooks;

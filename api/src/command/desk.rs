@@ -76,6 +76,7 @@ impl Desk {
             typical: Default::default(),
             views: Views::new(self.db.clone()),
             closings: closings(self.db.clone()),
+            uploads: app::uploads(&self.config, &self.db, &self.clock, &app::storage(&self.config)?),
             configured: Arc::new(BTreeSet::new()),
             deadline_s: self.config.task_deadline_s,
         })

@@ -76,7 +76,8 @@ fn is_empty(headers: &HeaderMap) -> bool {
     !is_chunked && headers.get(CONTENT_LENGTH).is_none_or(|length| length == "0")
 }
 
-async fn read(request: &Request, body: &mut RequestBody) -> Result<Fields, ApiError> {
+/// The fields of a request's JSON body.
+pub async fn read(request: &Request, body: &mut RequestBody) -> Result<Fields, ApiError> {
     let limit_bytes = app(request)?.config.max_body_bytes;
     if !request.content_type().is_some_and(is_json) {
         return Err(ApiError::NotJson);
@@ -94,7 +95,7 @@ async fn bytes(body: &mut RequestBody, limit_bytes: usize) -> Result<Bytes, ApiE
 }
 
 /// `application/json` or `application/<anything>+json`, with any parameters.
-fn is_json(content_type: &str) -> bool {
+pub fn is_json(content_type: &str) -> bool {
     let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let subtype = media_type.strip_prefix("application/");
     subtype.is_some_and(|subtype| subtype == "json" || subtype.ends_with("+json"))

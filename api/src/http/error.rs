@@ -52,6 +52,10 @@ pub enum ApiError {
     NotReady,
     #[error("there is no such clip")]
     NoClip,
+    #[error("there is no such picture of the clip")]
+    VariantUnavailable,
+    #[error("no such upload")]
+    UploadNotFound,
     #[error("not one of {allow}")]
     MethodNotAllowed { allow: String },
     #[error("the quote has expired")]
@@ -199,6 +203,8 @@ impl ApiError {
             Self::TaskNotFound => (S::NOT_FOUND, "task_not_found", "Task not found"),
             Self::NotReady => (S::NOT_FOUND, "not_ready", "Not ready"),
             Self::NoClip => (S::NOT_FOUND, "no_clip", "No such clip"),
+            Self::VariantUnavailable => (S::NOT_FOUND, "variant_unavailable", "Variant unavailable"),
+            Self::UploadNotFound => (S::NOT_FOUND, "upload_not_found", "Upload not found"),
             Self::MethodNotAllowed { .. } => {
                 (S::METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed")
             }

@@ -12,6 +12,7 @@ pub mod description;
 pub mod dialect;
 pub mod error;
 pub mod etag;
+pub mod file;
 pub mod health;
 pub mod idempotency;
 pub mod key;
@@ -24,6 +25,7 @@ pub mod query;
 pub mod rendered;
 pub mod request_id;
 pub mod serve;
+pub mod upload;
 pub mod value;
 pub mod webhook;
 
@@ -53,6 +55,9 @@ pub const PATHS: &[(&str, &[&str])] = &[
     ("/api/ai/tasks/{id}/link", &["GET"]),
     ("/api/ai/tasks/{id}/cancel", &["POST"]),
     ("/api/ai/tasks/{id}/events", &["GET"]),
+    ("/api/uploads", &["POST"]),
+    ("/api/uploads/{id}", &["GET", "DELETE"]),
+    ("/api/uploads/{id}/content", &["GET", "HEAD"]),
     ("/api/events", &["GET"]),
     ("/api/ai/credits", &["GET"]),
     ("/api/ai/credits/ledger", &["GET"]),
@@ -133,6 +138,7 @@ fn operations() -> impl OpenApi {
     (
         (native::Generate, native::Models),
         (native::Task::default(), native::Tasks, native::Events, native::Content, native::Link),
+        upload::Uploads,
         (native::Credits, native::Usage, credits::Redeem, credits::Alerts),
         (openai::Videos, openai::Item, openai::Derive, openai::Content, openai::Models),
         (actions::List, actions::Call, jobs::Create, jobs::Read),

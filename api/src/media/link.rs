@@ -1,4 +1,4 @@
-//! Signed links: whoever has the URL may fetch one clip until a time, without an API key.
+//! Signed links: whoever has the URL may fetch one clip, or one upload, until a time, without an API key.
 //!
 //! The signature covers everything that decides what is served and until when. Removing a key's id from the settings
 //! revokes every link that it signed. The clock is the caller's.
@@ -12,11 +12,13 @@ use uuid::Uuid;
 
 /// First line of what is signed: keeps these signatures apart from all others made with the same secret.
 const VERSION: &str = "reelmeter-link/v1";
+/// The same for a link to an upload.
+const FILE_VERSION: &str = "reelmeter-file/v1";
 const SECRET_BYTES_MIN: usize = 16;
 const KEY_ID_BYTES_MAX: usize = 32;
 
 /// What of a clip is served.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Variant {
     Video,
     Thumbnail,
@@ -115,11 +117,23 @@ impl LinkKey {
         Ok(Self { id: id.to_owned(), mac })
     }
 
-    fn mac_of(&self, clip: &ClipRef, exp: u64) -> Hmac<Sha256> {
-        let ClipRef { task, clip, variant } = clip;
-        let text = format!("{VERSION}\n{}\n{task}\n{clip}\n{variant}\n{exp}", self.id);
+    fn mac_of(&self, what: Linked<'_>, exp: u64) -> Hmac<Sha256> {
+        let id = &self.id;
+        let text = match what {
+            Linked::Clip(ClipRef { task, clip, variant }) => {
+                format!("{VERSION}\n{id}\n{task}\n{clip}\n{variant}\n{exp}")
+            }
+            Linked::File(file) => format!("{FILE_VERSION}\n{id}\n{file}\n{exp}"),
+        };
         self.mac.clone().chain_update(text)
     }
+}
+
+/// What a link can be for.
+#[derive(Clone, Copy)]
+enum Linked<'a> {
+    Clip(&'a ClipRef),
+    File(Uuid),
 }
 
 /// Signs with the newest key, verifies with all.
@@ -137,23 +151,36 @@ impl LinkSigner {
 
     /// The query string of a link that works before `expires_at_s` (Unix seconds).
     pub fn sign(&self, clip: ClipRef, expires_at_s: u64) -> String {
-        let sig = self.newest.mac_of(&clip, expires_at_s).finalize().into_bytes();
-        format!(
-            "clip={}&variant={}&exp={expires_at_s}&kid={}&sig={}",
-            clip.clip,
-            clip.variant,
-            self.newest.id,
-            BASE64_URL_SAFE_NO_PAD.encode(sig)
-        )
+        let signed = self.signed(Linked::Clip(&clip), expires_at_s);
+        format!("clip={}&variant={}&{signed}", clip.clip, clip.variant)
+    }
+
+    /// The same of a link to an upload, which is in the URL's path.
+    pub fn sign_file(&self, file: Uuid, expires_at_s: u64) -> String {
+        self.signed(Linked::File(file), expires_at_s)
+    }
+
+    fn signed(&self, what: Linked<'_>, expires_at_s: u64) -> String {
+        let sig = self.newest.mac_of(what, expires_at_s).finalize().into_bytes();
+        format!("exp={expires_at_s}&kid={}&sig={}", self.newest.id, BASE64_URL_SAFE_NO_PAD.encode(sig))
     }
 
     /// Whether `proof` is for `clip` and still good at `now_s` (Unix seconds). Compares in constant time.
     pub fn verify(&self, clip: &ClipRef, proof: &Proof<'_>, now_s: u64) -> Result<(), LinkError> {
+        self.verify_linked(Linked::Clip(clip), proof, now_s)
+    }
+
+    /// The same of a link to an upload.
+    pub fn verify_file(&self, file: Uuid, proof: &Proof<'_>, now_s: u64) -> Result<(), LinkError> {
+        self.verify_linked(Linked::File(file), proof, now_s)
+    }
+
+    fn verify_linked(&self, what: Linked<'_>, proof: &Proof<'_>, now_s: u64) -> Result<(), LinkError> {
         let sig = BASE64_URL_SAFE_NO_PAD.decode(proof.sig).map_err(|_| LinkError::Invalid)?;
         let signed = std::iter::once(&self.newest)
             .chain(&self.older)
             .filter(|key| key.id == proof.kid)
-            .any(|key| key.mac_of(clip, proof.exp).verify_slice(&sig).is_ok());
+            .any(|key| key.mac_of(what, proof.exp).verify_slice(&sig).is_ok());
         match signed {
             false => Err(LinkError::Invalid),
             true if now_s >= proof.exp => Err(LinkError::Expired),
@@ -230,6 +257,19 @@ mod tests {
         ] {
             assert_eq!(verify(&signer(), &other, &query, 0), Err(Invalid), "{other:?}");
         }
+    }
+
+    #[test]
+    fn a_link_to_a_file_opens_no_other_and_no_clip() {
+        let (file, other) = (Uuid::from_u128(7), Uuid::from_u128(8));
+        let query = signer().sign_file(file, 1000);
+        assert!(query.starts_with("exp=1000&kid=k1&sig="), "{query}");
+        let sig = parts(&query).pop().unwrap().1;
+        let proof = Proof { exp: 1000, kid: "k1", sig: &sig };
+        assert_eq!(signer().verify_file(file, &proof, 999), Ok(()));
+        assert_eq!(signer().verify_file(file, &proof, 1000), Err(Expired));
+        assert_eq!(signer().verify_file(other, &proof, 0), Err(Invalid));
+        assert_eq!(signer().verify(&CLIP, &proof, 0), Err(Invalid));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Our own storage of clips: a directory or an S3 bucket behind one small type.
+//! Our own storage of clips and uploads: a directory or an S3 bucket behind one small type.
 //!
 //! A key appears only when all its bytes are there: files are written aside, synced and renamed; S3 publishes an object
 //! when its upload is completed. Keys hold the hash of the content, so writing one twice writes the same bytes.
@@ -240,6 +240,15 @@ impl Store {
 pub fn clip_key(task: Uuid, clip: u32, attempt: u32, sha256: &[u8; 32]) -> String {
     let shard = task.as_bytes()[15];
     format!("clips/{shard:02x}/{task}/{clip}-{attempt}-{}.mp4", hex::encode(&sha256[..8]))
+}
+
+/// The key of one stored upload: `uploads/<shard>/<upload>-<one that was never used>.<extension>`.
+///
+/// A row that is made again after it was swept gets another key, so that whoever still deletes the old object deletes no new
+/// one.
+pub fn upload_key(upload: Uuid, fresh: Uuid, extension: &str) -> String {
+    let shard = upload.as_bytes()[15];
+    format!("uploads/{shard:02x}/{upload}-{fresh}.{extension}")
 }
 
 async fn fill<S, E>(writer: &mut BufWriter, mut stream: S, limit_bytes: u64) -> Result<Stored, StoreError>

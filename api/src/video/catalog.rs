@@ -6,6 +6,7 @@
 
 mod check;
 mod file;
+mod limits;
 mod name;
 mod size;
 mod value;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 
 use entity::Mode;
 
+pub use limits::{Facts, FileLimits, InputLimits};
 pub use name::{KnownField, OptionName};
 pub use size::{AspectRatio, Resolution, dimensions};
 pub use value::{Audio, Date, Durations, InputMode, ValueError, join};
@@ -57,6 +59,8 @@ pub struct Model {
     /// Source and reference videos together.
     pub max_videos: usize,
     pub max_audios: usize,
+    /// What the family's providers take of each file.
+    pub inputs: InputLimits,
     pub prompt_max_chars: usize,
     pub prompt_required: bool,
     /// Modes in which it is not, although otherwise it is.

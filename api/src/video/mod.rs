@@ -6,6 +6,7 @@
 pub mod catalog;
 pub mod delete;
 pub mod event;
+pub mod input;
 pub mod list;
 pub mod metadata;
 pub mod offer;
@@ -20,6 +21,7 @@ pub mod settle;
 pub mod state;
 pub mod submit;
 pub mod typical;
+pub mod upload;
 pub mod views;
 
 use std::collections::BTreeSet;
@@ -36,6 +38,7 @@ use price_version::PriceVersions;
 use quote::QuoteSigner;
 use settle::Closings;
 use typical::TypicalTimes;
+use upload::Uploads;
 use views::Views;
 
 /// What the use cases work with. Cheap to clone.
@@ -51,6 +54,7 @@ pub struct Video {
     pub typical: TypicalTimes,
     pub views: Views,
     pub closings: Closings,
+    pub uploads: Uploads,
     /// Names of the providers that are configured: a model that none of them serves is not offered.
     pub configured: Arc<BTreeSet<String>>,
     /// Seconds after which a task that is not finished expires.

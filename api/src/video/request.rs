@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use entity::MediaKind;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -71,6 +72,8 @@ pub struct GenerateRequest {
 #[serde(deny_unknown_fields)]
 pub struct Media {
     pub role: MediaRole,
+    /// As a dialect hands it over: a web address, a file inside a text (a `data:` URL or base64), one that came with the
+    /// request ([`super::input::Files`]), or the id of an upload or a task. As it is stored: a web address, `upl_…` or `tsk_…`.
     pub url: String,
 }
 
@@ -108,12 +111,21 @@ impl MediaRole {
         }
     }
 
+    /// Of the file that it is.
+    pub fn kind(self) -> MediaKind {
+        match self {
+            MediaRole::FirstFrame | MediaRole::LastFrame | MediaRole::ReferenceImage => MediaKind::Image,
+            MediaRole::SourceVideo | MediaRole::ReferenceVideo => MediaKind::Video,
+            MediaRole::Audio => MediaKind::Audio,
+        }
+    }
+
     pub fn is_image(self) -> bool {
-        matches!(self, MediaRole::FirstFrame | MediaRole::LastFrame | MediaRole::ReferenceImage)
+        self.kind() == MediaKind::Image
     }
 
     pub fn is_video(self) -> bool {
-        matches!(self, MediaRole::SourceVideo | MediaRole::ReferenceVideo)
+        self.kind() == MediaKind::Video
     }
 }
 

@@ -24,8 +24,8 @@ use super::request::{FieldErrors, GenerateRequest, Media};
 use extra::Folded;
 
 pub use extra::free_keys;
-pub use general::callback_address;
-pub use media::{takes, video_inputs};
+pub use general::{callback_address, web_address};
+pub use media::{takes, unfit, video_inputs};
 pub use model::unknown as unknown_model;
 
 /// A request that may be priced and accepted.
@@ -103,9 +103,17 @@ impl Refused {
             Refused::UnknownModel(errors) | Refused::Retired(errors) | Refused::Invalid(errors) => errors,
         }
     }
+
+    /// The same with more to object to.
+    pub fn with(mut self, more: FieldErrors) -> Refused {
+        let (Refused::UnknownModel(errors) | Refused::Retired(errors) | Refused::Invalid(errors)) = &mut self;
+        errors.merge(more);
+        self
+    }
 }
 
-/// Checks a request against the catalog and fills in the defaults.
+/// Checks a request against the catalog and fills in the defaults. What each medium is was looked at before
+/// ([`super::input`]); here it counts by its role.
 ///
 /// `mode` matters for retired models only: they stay available in test mode. Whether anybody serves the model right
 /// now is not asked here.

@@ -11,6 +11,7 @@ use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySel
 use tracing::Instrument;
 use tracing::field::Empty;
 
+use super::input::{Files, InputError};
 use super::price::{Explanation, PriceError, Quote};
 use super::price_version::VersionError;
 use super::quote::{LIFETIME_SECONDS, Promise, QuoteError};
@@ -32,6 +33,8 @@ pub struct Submission {
     /// The client says that it has sent this before and got no answer: without a key, the same content of a short while ago
     /// is meant.
     pub is_repeated: bool,
+    /// What came beside the request's fields.
+    pub files: Files,
 }
 
 /// Seconds within which a client sends a request again on its own.
@@ -81,6 +84,8 @@ pub enum SubmitError {
     #[error(transparent)]
     Prices(#[from] VersionError),
     #[error(transparent)]
+    Input(#[from] InputError),
+    #[error(transparent)]
     Read(#[from] ReadError),
     #[error(transparent)]
     Db(#[from] DbErr),
@@ -114,7 +119,9 @@ impl Video {
         self.accept(payer, submission).instrument(span).await
     }
 
-    async fn accept(&self, payer: &Payer, submission: Submission) -> Result<Accepted, SubmitError> {
+    async fn accept(&self, payer: &Payer, mut submission: Submission) -> Result<Accepted, SubmitError> {
+        let Submission { request, files, .. } = &mut submission;
+        let objections = self.take_in(payer.account, request, files, true).await?;
         let hash = submission.request.content_hash(submission.dialect);
         if submission.is_repeated
             && submission.idempotency_key.is_none()
@@ -122,7 +129,11 @@ impl Video {
         {
             return self.replayed(payer.account, task).await;
         }
-        let refused = match self.hold(payer, &submission, &hash).await {
+        let held = match objections.is_empty() {
+            true => self.hold(payer, &submission, &hash).await,
+            false => Err(self.refusal(payer.mode, &submission.request, objections).into()),
+        };
+        let refused = match held {
             Err(refused) if !refused.is_after_a_look() => refused,
             answer => return answer,
         };
@@ -169,8 +180,14 @@ impl Video {
         Ok(Accepted { task: id, replayed: true, state: view.state, credits_used, warnings })
     }
 
-    /// Prices a request and binds us to it for a while. Nothing is stored.
-    pub async fn quote(&self, payer: &Payer, submission: Submission) -> Result<Quoted, SubmitError> {
+    /// Prices a request and binds us to it for a while. Nothing is stored but the files that came with it: who buys what was
+    /// quoted may send them again, or name the uploads that they have become.
+    pub async fn quote(&self, payer: &Payer, mut submission: Submission) -> Result<Quoted, SubmitError> {
+        let Submission { request, files, .. } = &mut submission;
+        let objections = self.take_in(payer.account, request, files, false).await?;
+        if !objections.is_empty() {
+            return Err(self.refusal(payer.mode, request, objections).into());
+        }
         let now = self.clock.now();
         let hash = submission.request.content_hash(submission.dialect);
         let unquoted = Submission { quote_id: None, ..submission };
@@ -190,10 +207,18 @@ impl Video {
         Ok(Quoted { token, credits, explanation, expires_at, warnings: priced.checked.warnings })
     }
 
-    /// Everything that the rules object to in a request; empty when they allow it.
+    /// Everything that the rules object to in a request; empty when they allow it. What its media are is not looked at.
     pub fn objections(&self, mode: Mode, request: &GenerateRequest) -> FieldErrors {
         let checked = rules::check(request, &self.catalog, mode, self.clock.now().seconds());
         checked.err().map(|refused| refused.errors().clone()).unwrap_or_default()
+    }
+
+    /// The refusal of a request with bad media, which names whatever else is wrong with it.
+    fn refusal(&self, mode: Mode, request: &GenerateRequest, media: FieldErrors) -> rules::Refused {
+        match rules::check(request, &self.catalog, mode, self.clock.now().seconds()) {
+            Ok(_) => rules::Refused::Invalid(media),
+            Err(refused) => refused.with(media),
+        }
     }
 
     async fn replay(

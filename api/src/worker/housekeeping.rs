@@ -1,5 +1,5 @@
-//! What has to happen because time passes: deadlines, expiring grants, promotions that are owed, old events, objects that nobody points to, and the
-//! hourly root over the journal's chains.
+//! What has to happen because time passes: deadlines, expiring grants, promotions that are owed, old events, uploads that are
+//! over, objects that nobody points to, and the hourly root over the journal's chains.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, DbErr, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait};
 use tokio_util::sync::CancellationToken;
 
-use super::{Context, claim, pause, scratch};
+use super::{Context, claim, pause, scratch, uploads};
 use crate::customer::promotion::Cashier;
 use crate::ledger::check::{Scope, check};
 use crate::ledger::{Command, SettledBy, audit, read};
@@ -33,7 +33,7 @@ const PAGE: u64 = 500;
 /// How long events can be read, in days.
 const EVENT_DAYS: i64 = 30;
 /// An object younger than this may belong to a task that is about to be settled, in seconds.
-const ORPHAN_AGE_SECONDS: i64 = 6 * 3_600;
+pub const ORPHAN_AGE_SECONDS: i64 = 6 * 3_600;
 /// Where clips lie in storage.
 const CLIPS: &str = "clips/";
 
@@ -45,6 +45,7 @@ pub async fn run(context: Context, stop: CancellationToken) {
         report("storing", give_up_storing(&context).await);
         report("grants", expire_grants(&context).await);
         report("promotions", give_promotions(&context).await);
+        report("uploads", uploads::sweep(&context).await);
         let (db, now) = (&context.app.db, context.app.clock.now());
         report("book deltas", audit::compact_deltas(db, now).await.map_err(Into::into));
         if round.is_multiple_of(HOURLY) {
@@ -53,6 +54,7 @@ pub async fn run(context: Context, stop: CancellationToken) {
             report("events", forget_events(&context).await);
             report("sessions", context.app.reception.tidy_up().await.map_err(Into::into));
             report("objects", sweep_objects(&context).await);
+            report("lost uploads", uploads::sweep_objects(&context).await);
             report("scratch", scratch::sweep(&context).await);
         }
         round += 1;

@@ -17,6 +17,7 @@ mod scribe;
 mod store;
 mod submission;
 mod tally;
+mod uploads;
 
 use std::time::Duration;
 

@@ -17,7 +17,7 @@ const LEFT_SECONDS: i64 = 6 * 3_600;
 /// Deletes what was left. Several processes of a machine may share the folders, so age is all that tells.
 pub async fn sweep(context: &Context) -> anyhow::Result<()> {
     let before = context.app.clock.now().seconds() - LEFT_SECONDS;
-    let scratch = context.app.config.data_dir.join("scratch");
+    let scratch = context.app.config.scratch();
     let storage = context.app.store.folder().map(Path::to_owned);
     let swept = tokio::task::spawn_blocking(move || {
         unless_gone(sweep_folder(&scratch, |_| true, before))?;

@@ -136,7 +136,7 @@ async fn fetch(
             Ok((path.clone(), stored))
         }
         ClipSource::Url(url) => {
-            let scratch = shared.context.app.config.data_dir.join("scratch");
+            let scratch = shared.context.app.config.scratch();
             tokio::fs::create_dir_all(&scratch)
                 .await
                 .map_err(|error| StoreFault::Storage(error.to_string()))?;

@@ -134,6 +134,7 @@ impl Fixtures {
                 self.completed.clone()
             }
             (path, "name") if path.starts_with("/api/actions/") => given,
+            (path, "id") if path.starts_with("/api/uploads/") => self.upload().await,
             (path, "id") if path.starts_with("/api/keys/") => self.key(person).await,
             (path, "id") if path.starts_with("/api/auth/sessions/") => self.session(person).await,
             ("/api/ai/models/{id}" | "/api/ai/models/{id}/schema" | "/v1/models/{id}", "id") => given,
@@ -156,6 +157,13 @@ impl Fixtures {
         let task = self.app.generate(&self.customer, &order).await;
         assert_eq!(self.app.finished(&self.customer, &task).await["state"], "completed");
         task
+    }
+
+    /// A picture that the customer has uploaded.
+    async fn upload(&self) -> String {
+        let body = json!({ "data": crate::uploads::PIXEL });
+        let upload = self.app.post(&self.customer, "/api/uploads", &body).await.expect(200);
+        upload["id"].as_str().unwrap().to_owned()
     }
 
     /// A new key.

@@ -83,15 +83,11 @@ const STREAMING: [&str; 4] = [
     "GET /api/ai/tasks/{id}/events",
     "GET /api/ai/tasks/{id}",
 ];
-const CLIP: [&str; 5] = [
-    "GET /api/ai/tasks/{id}/content",
-    "HEAD /api/ai/tasks/{id}/content",
-    "GET /api/ai/tasks/{id}/link",
-    "GET /v1/videos/{id}/content",
-    "HEAD /v1/videos/{id}/content",
-];
-/// What opens by a link.
-const LINKED: [&str; 4] = [CLIP[0], CLIP[1], CLIP[3], CLIP[4]];
+const CLIP: [&str; 3] =
+    ["* /api/ai/tasks/{id}/content", "* /v1/videos/{id}/content", "GET /api/ai/tasks/{id}/link"];
+/// What sends files, by key or by a signed link.
+const FILES: [&str; 3] =
+    ["* /api/ai/tasks/{id}/content", "* /v1/videos/{id}/content", "* /api/uploads/{id}/content"];
 
 /// Every code, by status and in the order in which it is shown.
 const CODES: &[(u16, &str, By, &[&str])] = &[
@@ -109,8 +105,8 @@ const CODES: &[(u16, &str, By, &[&str])] = &[
     (403, "ip_not_allowed", By::Keyed, &[]),
     (403, "model_not_allowed", By::Submitting, &[QUOTE, "GET /api/ai/models/{id}*", "GET /v1/models/{id}"]),
     (403, "account_frozen", By::Submitting, &[]),
-    (403, "link_invalid", By::Nothing, &LINKED),
-    (403, "link_expired", By::Nothing, &LINKED),
+    (403, "link_invalid", By::Nothing, &FILES),
+    (403, "link_expired", By::Nothing, &FILES),
     (403, "csrf_refused", By::SessionChange, &DOOR),
     (403, "session_required", By::Personal, &MANAGING),
     (403, "key_required", By::Nothing, &["GET /api/key"]),
@@ -132,6 +128,8 @@ const CODES: &[(u16, &str, By, &[&str])] = &[
     ),
     (404, "not_ready", By::Nothing, &CLIP),
     (404, "no_clip", By::Nothing, &CLIP),
+    (404, "variant_unavailable", By::Nothing, &["* /api/ai/tasks/{id}/content", "* /v1/videos/{id}/content"]),
+    (404, "upload_not_found", By::Nothing, &["* /api/uploads/{id}*"]),
     (404, "key_not_found", By::Nothing, &["* /api/keys/{id}*"]),
     (404, "session_not_found", By::Nothing, &["* /api/auth/sessions/{id}*"]),
     (404, "model_not_found", By::Nothing, &["* /api/ai/models/{*", "GET /v1/models/{id}"]),
@@ -155,7 +153,12 @@ const CODES: &[(u16, &str, By, &[&str])] = &[
     (410, "reset_invalid", By::Nothing, &["POST /api/auth/password/reset"]),
     (413, "too_large", By::Body, &[]),
     (415, "unsupported_media_type", By::Body, &[]),
-    (416, "range_not_satisfiable", By::Nothing, &[CLIP[0], CLIP[3]]),
+    (
+        416,
+        "range_not_satisfiable",
+        By::Nothing,
+        &["GET /api/ai/tasks/{id}/content", "GET /v1/videos/{id}/content", "GET /api/uploads/{id}/content"],
+    ),
     (422, "idempotency_key_reused", By::Submitting, &[]),
     (422, "quote_mismatch", By::Nothing, &[GENERATE]),
     (422, "quote_used", By::Nothing, &[GENERATE]),
@@ -182,7 +185,7 @@ const STATUSES: [(u16, &str, &str); 14] = [
     (410, "Gone", "It is over for good"),
     (413, "ContentTooLarge", "The body is too large"),
     (415, "UnsupportedMediaType", "The body is of no content type that is read here"),
-    (416, "RangeNotSatisfiable", "The range is beyond the clip's end"),
+    (416, "RangeNotSatisfiable", "The range is beyond the file's end"),
     (422, "UnprocessableContent", "It contradicts what was sent before"),
     (429, "TooManyRequests", "Too much at once: wait as long as `Retry-After` says"),
     (500, "InternalServerError", "Our mistake"),

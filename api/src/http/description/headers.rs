@@ -16,12 +16,8 @@ struct Header {
 
 const GENERATE: &str = "POST /api/ai/video/generate";
 const PRICED: [&str; 2] = [GENERATE, "POST /api/ai/video/quote"];
-const CLIP: [&str; 4] = [
-    "GET /api/ai/tasks/{id}/content",
-    "HEAD /api/ai/tasks/{id}/content",
-    "GET /v1/videos/{id}/content",
-    "HEAD /v1/videos/{id}/content",
-];
+const FILES: [&str; 3] =
+    ["* /api/ai/tasks/{id}/content", "* /v1/videos/{id}/content", "* /api/uploads/{id}/content"];
 const LISTS: [&str; 5] = [
     "GET /api/ai/credits/ledger",
     "GET /api/ai/tasks",
@@ -30,13 +26,12 @@ const LISTS: [&str; 5] = [
     "GET /api/webhooks/{id}/deliveries",
 ];
 const WAITING: [&str; 3] = [GENERATE, "GET /api/ai/tasks/{id}", "POST /api/ai/tasks/{id}/cancel"];
-const TAGGED: [&str; 6] = [
+const TAGGED: [&str; 5] = [
     "GET /api/ai/tasks/{id}",
     "GET /api/ai/models*",
-    "GET /api/ai/tasks/{id}/content",
-    "HEAD /api/ai/tasks/{id}/content",
-    "GET /v1/videos/{id}/content",
-    "HEAD /v1/videos/{id}/content",
+    "* /api/ai/tasks/{id}/content",
+    "* /v1/videos/{id}/content",
+    "* /api/uploads/{id}/content",
 ];
 const STREAMS: [&str; 3] = ["GET /api/events", "GET /api/ai/tasks/{id}/events", "GET /api/webhooks/stream"];
 /// What begins a session, gives it a new token, or ends it.
@@ -175,8 +170,8 @@ const HEADERS: &[Header] = &[
     Header {
         name: "Last-Modified",
         kind: "string",
-        description: "When the clip was stored.",
-        on: &[(&KNOWN, &CLIP)],
+        description: "When the file was stored.",
+        on: &[(&KNOWN, &FILES)],
         errors: &[],
     },
     Header {
@@ -189,29 +184,29 @@ const HEADERS: &[Header] = &[
     Header {
         name: "Accept-Ranges",
         kind: "string",
-        description: "`bytes`: parts of the clip can be asked for.",
-        on: &[(&SENT, &CLIP)],
+        description: "`bytes`: parts of the file can be asked for.",
+        on: &[(&SENT, &FILES)],
         errors: &[],
     },
     Header {
         name: "Content-Disposition",
         kind: "string",
         description: "The name of the file.",
-        on: &[(&SENT, &CLIP), (&[200], &["GET /api/usage"])],
+        on: &[(&SENT, &FILES), (&[200], &["GET /api/usage"])],
         errors: &[],
     },
     Header {
         name: "Repr-Digest",
         kind: "string",
-        description: "The SHA-256 of the whole clip, also with a part of it (RFC 9530).",
-        on: &[(&SENT, &CLIP)],
+        description: "The SHA-256 of the whole file, also with a part of it (RFC 9530).",
+        on: &[(&SENT, &FILES)],
         errors: &[],
     },
     Header {
         name: "Content-Range",
         kind: "string",
-        description: "Which part of the clip this is, or how long the clip is.",
-        on: &[(&[206], &CLIP)],
+        description: "Which part of the file this is, or how long the file is.",
+        on: &[(&[206], &FILES)],
         errors: &[416],
     },
 ];

@@ -12,12 +12,14 @@ use crate::customer::reception::Refused as NotLetIn;
 use crate::db::Fault;
 use crate::ledger::Refusal;
 use crate::video::delete::DeleteError;
+use crate::video::input::InputError;
 use crate::video::quote::QuoteError;
 use crate::video::read::ReadError;
 use crate::video::request::FieldErrors;
 use crate::video::rules::Refused;
 use crate::video::settle::SettleError;
 use crate::video::submit::SubmitError;
+use crate::video::upload::UploadError;
 
 impl ApiError {
     pub fn internal(error: impl Into<anyhow::Error>) -> Self {
@@ -127,8 +129,32 @@ impl From<SubmitError> for ApiError {
             SubmitError::Prices(error) => ApiError::Unavailable(error.into()),
             SubmitError::Db(error) => ApiError::database(crate::db::fault(&error), error),
             SubmitError::Deleted => ApiError::TaskDeleted,
+            SubmitError::Input(error) => error.into(),
             SubmitError::Read(error) => error.into(),
             SubmitError::Json(error) => ApiError::internal(error),
+        }
+    }
+}
+
+impl From<InputError> for ApiError {
+    fn from(error: InputError) -> Self {
+        match error {
+            InputError::Upload(error) => error.into(),
+            InputError::Read(error) => error.into(),
+        }
+    }
+}
+
+impl From<UploadError> for ApiError {
+    fn from(error: UploadError) -> Self {
+        match error {
+            UploadError::Refused(message) => ApiError::field("file", message),
+            UploadError::TooLarge { limit_bytes } => {
+                ApiError::TooLarge { limit_bytes: usize::try_from(limit_bytes).unwrap_or(usize::MAX) }
+            }
+            UploadError::Cut(reason) => ApiError::form(format!("The file did not arrive whole: {reason}")),
+            UploadError::Store(error) => ApiError::Unavailable(error.into()),
+            UploadError::Db(error) => ApiError::database(crate::db::fault(&error), error),
         }
     }
 }

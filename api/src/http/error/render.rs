@@ -194,7 +194,7 @@ impl ApiError {
             Self::InsufficientScope(scope) => format!("This needs the scope {scope}, which the key or your role lacks"),
             Self::ModelNotAllowed(model) => format!("This key may not use {model}"),
             Self::AccountFrozen => "The account takes no new tasks; please contact support".into(),
-            Self::Link(LinkError::Invalid) => "The link's signature is not valid for this clip".into(),
+            Self::Link(LinkError::Invalid) => "The link's signature is not valid for this file".into(),
             Self::Link(LinkError::Expired) => "Read the task again for a fresh link".into(),
             Self::InsufficientCredits { required, available, held } => {
                 format!("This task needs {required} credits; {available} available ({held} held by running tasks)")
@@ -207,6 +207,7 @@ impl ApiError {
             Self::ModelNotFound(hint) => hint.clone(),
             Self::ActionNotFound(names) => format!("There are {names}"),
             Self::NoClip => "The task has no such clip, or it failed".into(),
+            Self::VariantUnavailable => "No picture can be made of this clip; the clip itself is there".into(),
             Self::MethodNotAllowed { allow } => format!("Use {allow}"),
             Self::QuoteExpired => "Ask for a new quote".into(),
             Self::TaskDeleted => "The task of this Idempotency-Key was deleted".into(),
@@ -217,7 +218,7 @@ impl ApiError {
             Self::NoObject => "Send the body as application/json, multipart/form-data or \
                                application/x-www-form-urlencoded"
                 .into(),
-            Self::RangeNotSatisfiable { len } => format!("The clip has {len} bytes"),
+            Self::RangeNotSatisfiable { len } => format!("The file has {len} bytes"),
             Self::KeyReused => "This Idempotency-Key was sent with another request before: use a new one".into(),
             Self::QuoteMismatch => "The quote is not for this request: send what was quoted, unchanged".into(),
             Self::QuoteUsed => "A quote buys one task: ask for another".into(),
@@ -271,6 +272,7 @@ impl ApiError {
             | Self::SessionNotFound
             | Self::PromotionNotFound
             | Self::WebhookNotFound
+            | Self::UploadNotFound
             | Self::Internal(_)
             | Self::Other(_) => return None,
         };

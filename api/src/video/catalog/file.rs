@@ -9,17 +9,26 @@ use entity::Mode;
 use serde::Deserialize;
 
 use super::{
-    AspectRatio, Audio, Catalog, CatalogError, Date, Durations, InputMode, KnownField, Lifecycle, Model,
-    OptionName, Provider, Resolution, Route,
+    AspectRatio, Audio, Catalog, CatalogError, Date, Durations, InputLimits, InputMode, KnownField,
+    Lifecycle, Model, OptionName, Provider, Resolution, Route,
 };
 
 /// One file, or several put together.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CatalogFile {
+    family: Vec<FamilyFile>,
     model: Vec<ModelFile>,
     provider: Vec<ProviderFile>,
     default_models: BTreeMap<InputMode, String>,
+}
+
+/// What all models of a family have in common.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FamilyFile {
+    name: String,
+    inputs: InputLimits,
 }
 
 #[derive(Debug, Deserialize)]
@@ -117,6 +126,7 @@ impl CatalogFile {
     }
 
     pub fn append(&mut self, mut other: CatalogFile) {
+        self.family.append(&mut other.family);
         self.model.append(&mut other.model);
         self.provider.append(&mut other.provider);
         self.default_models.append(&mut other.default_models);
@@ -125,8 +135,9 @@ impl CatalogFile {
     pub fn build(self) -> Result<Catalog, CatalogError> {
         let mut problems = Vec::new();
         let providers = providers(self.provider, &mut problems);
-        let models: Vec<Arc<Model>> =
-            self.model.into_iter().filter_map(|file| model(file, &mut problems)).map(Arc::new).collect();
+        let inputs = inputs(self.family, &self.model, &mut problems);
+        let models = self.model.into_iter().filter_map(|file| model(file, &inputs, &mut problems));
+        let models: Vec<Arc<Model>> = models.map(Arc::new).collect();
         let by_name = names(&models, &mut problems);
         let ids: BTreeSet<String> = models.iter().map(|model| model.id.clone()).collect();
         for model in &models {
@@ -140,6 +151,23 @@ impl CatalogFile {
             Err(CatalogError::Inconsistent(problems))
         }
     }
+}
+
+fn inputs(
+    files: Vec<FamilyFile>,
+    models: &[ModelFile],
+    problems: &mut Vec<String>,
+) -> HashMap<String, InputLimits> {
+    let mut inputs = HashMap::new();
+    for FamilyFile { name, inputs: limits } in files {
+        if !models.iter().any(|model| model.family == name) {
+            problems.push(format!("family {name} has no model"));
+        }
+        if inputs.insert(name.clone(), limits).is_some() {
+            problems.push(format!("family {name} is there twice"));
+        }
+    }
+    inputs
 }
 
 fn providers(files: Vec<ProviderFile>, problems: &mut Vec<String>) -> Vec<Provider> {
@@ -170,12 +198,17 @@ fn names(models: &[Arc<Model>], problems: &mut Vec<String>) -> HashMap<String, u
     by_name
 }
 
-fn model(file: ModelFile, problems: &mut Vec<String>) -> Option<Model> {
+fn model(
+    file: ModelFile,
+    inputs: &HashMap<String, InputLimits>,
+    problems: &mut Vec<String>,
+) -> Option<Model> {
     let durations = durations(&file, problems)?;
     let audio = audio(&file, problems);
     Some(Model {
         durations,
         audio,
+        inputs: inputs.get(&file.family).copied().unwrap_or_default(),
         id: file.id,
         aliases: file.aliases,
         family: file.family,

@@ -1,8 +1,21 @@
 //! Pictures, videos and sounds: which a mode takes, how many a model takes.
 
 use super::Review;
-use crate::video::catalog::{InputMode, Model};
+use crate::media::sniff::allowed;
+use crate::video::catalog::{Facts, InputMode, Model};
 use crate::video::request::{Media, MediaRole};
+
+/// Why a file can't have this role, in words; of an unknown model only the kind of the file is known.
+pub fn unfit(model: Option<&Model>, role: MediaRole, facts: &Facts) -> Option<String> {
+    let wanted = role.kind();
+    if facts.kind != wanted {
+        let (is, must) = (facts.kind.as_str(), wanted.as_str());
+        return Some(format!("Must be of the kind {must} ({}), not {is}", allowed(wanted)));
+    }
+    let model = model?;
+    let broken = model.inputs.of(wanted).broken_by(facts)?;
+    Some(format!("{} does not take this {}: {broken}", model.id, wanted.as_str()))
+}
 
 /// Whether a mode has a use for media of this role at all.
 pub fn takes(mode: InputMode, role: MediaRole) -> bool {

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::DIALECT;
 use crate::http::body::Fields;
 use crate::video::catalog::{InputMode, join};
+use crate::video::input::Files;
 use crate::video::request::{FieldErrors, GenerateRequest, Media, MediaRole};
 use crate::video::submit::Submission;
 
@@ -26,7 +27,8 @@ pub struct GenerateBody {
     prompt: Option<String>,
     /// What not to show; models that don't take it ignore it with a warning.
     negative_prompt: Option<String>,
-    /// The image to animate, as a public URL. Only the first one is used.
+    /// The image to animate; only the first one is used. Like every file here it is given as a public https URL, a `data:`
+    /// URL, base64, the id of an upload (`POST /api/uploads`), or the id of a completed task of yours, whose clip it is then.
     input_image_urls: Option<Vec<String>>,
     /// The image to end with.
     last_frame_url: Option<String>,
@@ -86,8 +88,14 @@ pub fn fold(mut body: Fields, idempotency_key: Option<String>) -> Result<Folded,
     let request = request(&mut body);
     match body.finish() {
         Ok(warning) => {
-            let submission =
-                Submission { request, dialect: DIALECT, idempotency_key, quote_id, is_repeated: false };
+            let submission = Submission {
+                request,
+                dialect: DIALECT,
+                idempotency_key,
+                quote_id,
+                is_repeated: false,
+                files: Files::default(),
+            };
             Ok(Folded { submission, warnings: warning.into_iter().collect() })
         }
         Err(errors) => Err(Misread { errors, request: Box::new(request) }),

@@ -16,6 +16,7 @@ use crate::app::App;
 use crate::http::Tag;
 use crate::http::auth::{Caller, VideosRead};
 use crate::http::error::ApiError;
+use crate::http::query::{OneOf, Word};
 use crate::http::value::{Bounded, Moment, Shown};
 use crate::media::{ClipRef, LinkError, Proof, Variant};
 
@@ -27,6 +28,20 @@ type Ttl = Bounded<60, 86_400>;
 
 pub fn first_clip() -> ClipIndex {
     Bounded(0)
+}
+
+pub fn the_video() -> OneOf<Variant> {
+    OneOf(Variant::Video)
+}
+
+impl Word for Variant {
+    fn all() -> &'static [Variant] {
+        &[Variant::Video, Variant::Thumbnail, Variant::Spritesheet]
+    }
+
+    fn as_str(self) -> &'static str {
+        Variant::as_str(self)
+    }
 }
 
 fn an_hour() -> Ttl {
@@ -64,11 +79,14 @@ impl Link {
         /// Which clip, counted from 0.
         #[oai(default = "first_clip")]
         index: Query<ClipIndex>,
+        /// The clip, or a picture of it.
+        #[oai(default = "the_video")]
+        variant: Query<OneOf<Variant>>,
     ) -> Result<Json<LinkAnswer>, ApiError> {
         let (id, index) = (task_id(&id)?, index.0.0);
         ready_clip(&app, Some(caller.account), id, index).await?;
         let expires_at = app.clock.now().plus_seconds(i64::from(ttl.0.0));
-        let url = clip_url(&app, id, index, expires_at);
+        let url = app.clip_url(id, index, variant.0.0, expires_at);
         // A link carries whole seconds.
         Ok(Json(LinkAnswer { url, expires_at: Shown(Timestamp::from_seconds(expires_at.seconds())) }))
     }
@@ -76,12 +94,7 @@ impl Link {
 
 /// The address of a clip, signed until `expires_at`.
 pub fn clip_url(app: &App, task: TaskId, index: u32, expires_at: Timestamp) -> String {
-    let signed = app.links.sign(clip_ref(task, index), seconds(expires_at));
-    format!("{}/api/ai/tasks/{task}/content?{signed}", app.config.public_url())
-}
-
-fn clip_ref(task: TaskId, clip: u32) -> ClipRef {
-    ClipRef { task: task.0, clip, variant: Variant::Video }
+    app.clip_url(task, index, Variant::Video, expires_at)
 }
 
 fn seconds(at: Timestamp) -> u64 {
@@ -91,7 +104,7 @@ fn seconds(at: Timestamp) -> u64 {
 /// The query of a link as it came; nothing of it is believed before [`SignedQuery::opens`].
 #[derive(Clone, Debug, Deserialize)]
 pub struct SignedQuery {
-    pub clip: u32,
+    clip: u32,
     variant: String,
     exp: u64,
     kid: String,
@@ -107,14 +120,18 @@ impl SignedQuery {
         signed.then(read).transpose()
     }
 
+    /// What it says that it is for.
+    pub fn names(&self) -> Result<(u32, Variant), ApiError> {
+        Ok((self.clip, self.variant.parse().map_err(ApiError::Link)?))
+    }
+
     /// How many seconds the link still works; an error unless we signed it for this very task.
     pub fn opens(&self, app: &App, task: TaskId) -> Result<u64, ApiError> {
         let now = seconds(app.clock.now());
         let proof = Proof { exp: self.exp, kid: &self.kid, sig: &self.sig };
-        if self.variant != Variant::Video.as_str() {
-            return Err(ApiError::Link(LinkError::Invalid));
-        }
-        app.links.verify(&clip_ref(task, self.clip), &proof, now).map_err(ApiError::Link)?;
+        let (clip, variant) = self.names()?;
+        let clip = ClipRef { task: task.0, clip, variant };
+        app.links.verify(&clip, &proof, now).map_err(ApiError::Link)?;
         Ok(self.exp.saturating_sub(now))
     }
 }
