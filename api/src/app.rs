@@ -28,7 +28,7 @@ use crate::http::dialect;
 use crate::ledger::chain::Chain;
 use crate::ledger::{Lane, Ledger};
 use crate::limit::Limiter;
-use crate::media::{GuardedClient, LinkKey, LinkSigner, Store, Timeouts};
+use crate::media::{GuardedClient, LinkKey, LinkSigner, Pictures, Store, Timeouts};
 use crate::metrics::Metrics;
 use crate::news::News;
 use crate::provider::Registry;
@@ -57,6 +57,8 @@ pub struct App {
     pub chain: Chain,
     pub video: Video,
     pub store: Store,
+    /// Pictures of clips.
+    pub pictures: Pictures,
     pub links: Arc<LinkSigner>,
     pub providers: Registry,
     /// Fetches what providers and customers name by URL, and sends webhooks.
@@ -133,6 +135,7 @@ impl App {
         let fetcher = fetcher(&config)?;
         let limiter = Limiter::new(clock.clone(), config.redis_url.as_ref());
         let app = App {
+            pictures: Pictures::new(store.clone(), config.scratch()),
             key_callers: KeyCallers::new(db.clone(), clock.clone()),
             key_uses: KeyUses::new(db.clone()),
             reception: reception(&config, &secret, &db, &limiter, &clock)?,

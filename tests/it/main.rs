@@ -25,6 +25,7 @@ mod models;
 mod openai;
 mod ownership;
 mod people;
+mod pictures;
 mod processes;
 mod program;
 mod promotions;

@@ -52,7 +52,7 @@ where
 
     fn abilities(&self) -> Abilities {
         let poll_every = Duration::from_millis(10);
-        Abilities { slots: 8, poll_every, can_cancel: false, reconcile: Reconcile::Keyed }
+        Abilities { slots: 8, poll_every, can_cancel: false, reconcile: Reconcile::Keyed, needs_files: false }
     }
 
     async fn submit(&self, submission: &Submission) -> Result<UpstreamId, ProviderError> {

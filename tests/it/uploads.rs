@@ -35,7 +35,7 @@ fn pixel() -> Vec<u8> {
 }
 
 /// The beginning of a picture of this size, which is all that is looked at.
-fn picture(width: u32, height: u32) -> Vec<u8> {
+pub fn picture(width: u32, height: u32) -> Vec<u8> {
     let mut picture = pixel();
     picture[16..20].copy_from_slice(&width.to_be_bytes());
     picture[20..24].copy_from_slice(&height.to_be_bytes());

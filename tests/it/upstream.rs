@@ -2,6 +2,7 @@
 //! told in our words what became of the task, and nothing is submitted twice without a decision.
 
 mod clip;
+mod input;
 mod poll;
 mod submit;
 

@@ -162,6 +162,7 @@ impl Provider for FakeProvider {
             poll_every: Duration::from_millis(20),
             can_cancel: true,
             reconcile: Reconcile::Keyed,
+            needs_files: false,
         }
     }
 

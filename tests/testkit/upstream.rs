@@ -129,6 +129,15 @@ impl Upstream {
         self.state.borrow().keys.clone()
     }
 
+    /// What each submission that reached it was to be made from, in order.
+    pub fn media(&self) -> Vec<Value> {
+        self.state.borrow().media.clone()
+    }
+
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
     /// How often it was asked for something.
     pub fn calls(&self, call: Call) -> usize {
         self.state.borrow().calls(call)

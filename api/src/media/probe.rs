@@ -10,7 +10,7 @@ use std::{
     path::Path,
 };
 
-mod boxes;
+pub(super) mod boxes;
 
 use boxes::{Fields, Header, children, find};
 
@@ -75,6 +75,12 @@ pub fn probe(mut reader: impl Read + Seek) -> Result<Probe, NotAVideo> {
     let length = track.length.or_else(|| movie_length(&moov)).ok_or(NotAVideo::NoLength)?;
     let millis = length.millis().filter(|millis| *millis > 0).ok_or(NotAVideo::NoLength)?;
     Ok(Probe { millis, width: track.width, height: track.height, brand_ok: top.brand_ok })
+}
+
+/// The index of a file that begins as an MP4.
+pub(super) fn moov(mut reader: impl Read + Seek) -> Result<Vec<u8>, NotAVideo> {
+    must_begin_as_mp4(&mut reader)?;
+    walk(&mut reader)?.moov.ok_or(NotAVideo::NoVideo)
 }
 
 /// Without this an error page would be called cut short: read as a size, its first letters are a huge number.

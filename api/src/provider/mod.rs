@@ -11,6 +11,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::stream::BoxStream;
+
+use crate::media::{Store, StoreError};
 
 /// What one submission asks for: everything a provider may know. Built only from what was priced.
 #[derive(Clone, Debug)]
@@ -42,10 +46,30 @@ pub struct Submission {
     pub extra: serde_json::Map<String, serde_json::Value>,
 }
 
+/// A picture, video or sound to work from.
 #[derive(Clone, Debug)]
 pub struct SubmissionMedia {
     pub role: String,
+    /// Where the provider can fetch it, as long as the task runs; without a file only its name.
     pub url: String,
+    /// For providers that are sent the bytes. There if [`Abilities::needs_files`].
+    pub file: Option<InputFile>,
+}
+
+/// A file in our storage.
+#[derive(Clone, Debug)]
+pub struct InputFile {
+    pub content_type: String,
+    pub bytes: u64,
+    pub key: String,
+    pub store: Store,
+}
+
+impl InputFile {
+    /// Its bytes in chunks.
+    pub async fn read(&self) -> Result<BoxStream<'static, Result<Bytes, StoreError>>, StoreError> {
+        self.store.read(&self.key, 0..self.bytes).await
+    }
 }
 
 /// A provider's own name for a submission.
@@ -168,6 +192,8 @@ pub struct Abilities {
     pub poll_every: Duration,
     pub can_cancel: bool,
     pub reconcile: Reconcile,
+    /// Whether everything that a task is made from must lie in our storage before it is submitted.
+    pub needs_files: bool,
 }
 
 #[async_trait]

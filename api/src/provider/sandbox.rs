@@ -119,6 +119,7 @@ impl Provider for Sandbox {
             poll_every: POLL_EVERY,
             can_cancel: true,
             reconcile: Reconcile::Keyed,
+            needs_files: false,
         }
     }
 

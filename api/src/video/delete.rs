@@ -6,12 +6,15 @@
 
 use entity::delivery::DeliveryState;
 use entity::task::TaskState;
-use entity::{AccountId, TaskId, attempt, clip, delivery, event, inbox, task, task_metadata, task_request};
+use entity::{
+    AccountId, TaskId, attempt, clip, delivery, event, inbox, task, task_input, task_metadata, task_request,
+};
 use sea_orm::sea_query::{CaseStatement, Expr};
 use sea_orm::{ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QuerySelect, QueryTrait};
 use serde_json::json;
 
 use super::Video;
+use crate::media::{Variant, picture_key};
 
 /// Why a task was not deleted. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -41,7 +44,13 @@ impl Video {
         let clips = clip::Entity::find().filter(clip::Column::TaskId.eq(id)).all(&tx).await?;
         tx.commit().await?;
         tracing::info!(task = %id, "deleted");
-        Ok(clips.into_iter().filter_map(|clip| clip.storage_key).collect())
+        let keys = clips.into_iter().filter_map(|clip| clip.storage_key);
+        let with_pictures = |key: String| {
+            let pictures =
+                [Variant::Thumbnail, Variant::Spritesheet].map(|variant| picture_key(&key, variant));
+            std::iter::once(key).chain(pictures)
+        };
+        Ok(keys.flat_map(with_pictures).collect())
     }
 
     /// False when there is nothing of theirs to delete, or not yet. The condition holds when the row is written, whatever
@@ -75,6 +84,7 @@ async fn blank_request(tx: &DatabaseTransaction, id: TaskId) -> Result<(), DbErr
         .exec(tx)
         .await?;
     task_metadata::Entity::delete_many().filter(task_metadata::Column::TaskId.eq(id)).exec(tx).await?;
+    task_input::Entity::delete_many().filter(task_input::Column::TaskId.eq(id)).exec(tx).await?;
     Ok(())
 }
 

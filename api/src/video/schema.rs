@@ -52,8 +52,8 @@ fn properties(model: &Model) -> Value {
     });
     for role in MediaRole::ALL {
         properties[role.field()] = match role {
-            MediaRole::LastFrame => web_address(),
-            _ => json!({ "type": "array", "items": web_address() }),
+            MediaRole::LastFrame => medium(),
+            _ => json!({ "type": "array", "items": medium() }),
         };
     }
     if matches!(model.audio, Audio::Optional { .. }) {
@@ -129,6 +129,14 @@ fn web_address() -> Value {
         "type": "string", "format": "uri", "maxLength": URL_MAX_CHARS,
         "pattern": "^[Hh][Tt][Tt][Pp][Ss]?://[^\\s\\u0000-\\u001f\\u007f-\\u009f/?#]+[^\\s\\u0000-\\u001f\\u007f-\\u009f]*$",
     })
+}
+
+/// A file in any of the forms that it can be given in.
+fn medium() -> Value {
+    let of_ours = json!({ "pattern": "^(upl|tsk|video|task)_[0-9A-Za-z]{26}$" });
+    let data_url = json!({ "pattern": "^[Dd][Aa][Tt][Aa]:[^,]*;[Bb][Aa][Ss][Ee]64," });
+    let base64 = json!({ "minLength": 64, "pattern": "^[A-Za-z0-9+/_=\\s-]*$" });
+    json!({ "type": "string", "anyOf": [web_address(), of_ours, data_url, base64] })
 }
 
 /// Plain http stays on the machine.

@@ -125,6 +125,9 @@ impl Clip<'_> {
 
     /// Sends the attempt, as often as it is certainly not accepted, until the deadline.
     async fn submit(&mut self) -> Result<Result<(), NotMade>, Leave> {
+        if let Err(not_made) = Box::pin(self.bring_inputs()).await? {
+            return Ok(Err(not_made));
+        }
         for tries in 0.. {
             self.wait_until_trusted().await?;
             if self.shared.stop.is_cancelled() {
@@ -168,6 +171,25 @@ impl Clip<'_> {
             }
         }
         Err(Leave::Deadline)
+    }
+
+    /// Before anything is sent, so that a file that can't be had is nobody's fault but its customer's.
+    async fn bring_inputs(&mut self) -> Result<Result<(), NotMade>, Leave> {
+        let is_ready = self.submission.media.iter().all(|medium| medium.file.is_some());
+        if is_ready || !self.shared.provider.abilities().needs_files {
+            return Ok(Ok(()));
+        }
+        let shared = self.shared;
+        let inputs = tokio::select! {
+            () = shared.cancel.cancelled() => return Ok(Err(NotMade::canceled())),
+            () = shared.stop.cancelled() => return Err(Leave::Stopping),
+            inputs = shared.inputs(&self.submission) => inputs?,
+        };
+        match inputs {
+            Ok(media) => self.submission.media.clone_from(media),
+            Err(failure) => return Ok(Err(NotMade::without_input(failure.clone()))),
+        }
+        Ok(Ok(()))
     }
 
     /// Notes the provider's id. One that another attempt already has is nobody's: this attempt is broken.
@@ -265,8 +287,11 @@ impl Clip<'_> {
         Ok(ClipEnd { row: self.failed_row(), attempt: self.attempt.n, canceled: end.canceled, late: false })
     }
 
+    /// What was never sent says nothing about the provider.
     fn note(&mut self, failure: &Failure) {
-        self.shared.context.tally.failed(self.shared.provider.name(), failure);
+        if self.attempt.sends > 0 {
+            self.shared.context.tally.failed(self.shared.provider.name(), failure);
+        }
         self.attempt.error_code = Some(failure.code.as_str().to_owned());
         self.attempt.error_message = Some(failure.message.clone());
     }
@@ -362,6 +387,10 @@ impl NotMade {
             code: FailureCode::Internal,
             message: "The provider did not receive the submission".into(),
         };
+        NotMade { state: AttemptState::Absent, failure, canceled: false }
+    }
+
+    fn without_input(failure: Failure) -> Self {
         NotMade { state: AttemptState::Absent, failure, canceled: false }
     }
 

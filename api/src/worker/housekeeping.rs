@@ -18,6 +18,7 @@ use super::{Context, claim, pause, scratch, uploads};
 use crate::customer::promotion::Cashier;
 use crate::ledger::check::{Scope, check};
 use crate::ledger::{Command, SettledBy, audit, read};
+use crate::media::clip_of;
 use crate::provider::FailureCode;
 use crate::video::settle::Ending;
 
@@ -150,7 +151,7 @@ async fn forget_events(context: &Context) -> anyhow::Result<()> {
     Ok(tx.commit().await?)
 }
 
-/// Deletes objects that no settled clip and no live attempt points to: what a crash left between storing and settling, or
+/// Deletes objects that no settled clip and no live attempt points to, and pictures of such clips: what a crash left between storing and settling, or
 /// between deleting a task and deleting its clips.
 async fn sweep_objects(context: &Context) -> anyhow::Result<()> {
     let mut objects = context.app.store.list(CLIPS).chunks(PAGE as usize);
@@ -164,7 +165,7 @@ async fn sweep_objects(context: &Context) -> anyhow::Result<()> {
             }
         }
         let wanted = wanted_keys(context, old.iter().filter_map(|key| task_of(key)).collect()).await?;
-        for key in old.into_iter().filter(|key| task_of(key).is_some() && !wanted.contains(key)) {
+        for key in old.into_iter().filter(|key| task_of(key).is_some() && !wanted.contains(&clip_of(key))) {
             tracing::info!(key, "an object that nobody points to is deleted");
             context.app.store.delete(&key).await?;
         }

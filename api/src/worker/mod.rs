@@ -10,6 +10,7 @@ mod claim;
 mod clip;
 mod deliver;
 mod housekeeping;
+mod input;
 mod mine;
 mod run;
 mod scratch;

@@ -7,18 +7,19 @@ use std::time::Duration;
 
 use entity::clip::ClipState;
 use entity::job::JobState;
-use entity::{TaskId, Timestamp, attempt, clip, job, task, task_request};
+use entity::{AccountId, TaskId, Timestamp, attempt, clip, job, task, task_request};
 use fail::fail_point;
 use futures_util::future::join_all;
+use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::clip::{ClipEnd, Sent, follow_clip};
 use super::mine::Following;
 use super::scribe::{Note, WriteError};
-use super::{Context, pause, submission};
+use super::{Context, input, pause, submission};
 use crate::ledger::{Done, SettledBy};
-use crate::provider::Provider;
+use crate::provider::{Failure, Provider, Submission, SubmissionMedia};
 use crate::video::settle::{Ending, SettleError};
 
 /// A job that this worker has claimed, with what is stored about it.
@@ -39,10 +40,13 @@ pub struct Shared {
     pub context: Arc<Context>,
     pub provider: Arc<dyn Provider>,
     pub task: TaskId,
+    pub account: AccountId,
     /// Of the claim by which the job is ours.
     pub fence: i64,
     pub deadline_at: Timestamp,
     clips: i64,
+    /// What the task is made from, once it is at hand; or why it never will be.
+    inputs: OnceCell<Result<Vec<SubmissionMedia>, Failure>>,
     pub cancel: CancellationToken,
     pub stop: CancellationToken,
     /// Clips that are made upstream, or failed: with the last one the job is storing.
@@ -88,9 +92,11 @@ pub async fn follow(
         context,
         provider,
         task: owned.task.id,
+        account: owned.task.account_id,
         fence: owned.job.fence,
         deadline_at: owned.job.deadline_at,
         clips: owned.task.clips,
+        inputs: OnceCell::new(),
         cancel,
         stop,
         made: AtomicI64::new(0),
@@ -174,6 +180,15 @@ impl Shared {
             }
             wait = (wait * 2).min(LONGEST_SETTLE_PAUSE);
         }
+    }
+
+    /// What the task is made from, brought to where its provider can have it; once for all clips of the task.
+    pub async fn inputs(
+        &self,
+        submission: &Submission,
+    ) -> Result<&Result<Vec<SubmissionMedia>, Failure>, Leave> {
+        let gather = || input::gather(self, &submission.media, &submission.model);
+        self.inputs.get_or_try_init(gather).await
     }
 
     /// One clip is made upstream (or failed). With the last one, what is left to do is storing.

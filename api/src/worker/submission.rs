@@ -15,10 +15,11 @@ pub fn build(
 ) -> Result<Submission, serde_json::Error> {
     let effective: Effective = serde_json::from_str(&request.effective)?;
     let (width, height) = dimensions(effective.resolution, effective.aspect_ratio);
-    let media = effective
-        .media
-        .iter()
-        .map(|medium| SubmissionMedia { role: medium.role.field().to_owned(), url: medium.url.clone() });
+    let media = effective.media.iter().map(|medium| SubmissionMedia {
+        role: medium.role.field().to_owned(),
+        url: medium.url.clone(),
+        file: None,
+    });
     Ok(Submission {
         submit_key: attempt.submit_key.clone(),
         native_id: native_id(catalog, task, attempt),

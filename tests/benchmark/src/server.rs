@@ -116,6 +116,7 @@ impl Provider for Idle {
             poll_every: Duration::from_secs(30),
             can_cancel: false,
             reconcile: Reconcile::Keyed,
+            needs_files: false,
         }
     }
 

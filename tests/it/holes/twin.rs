@@ -22,7 +22,13 @@ impl Provider for Twin {
 
     fn abilities(&self) -> Abilities {
         let poll_every = Duration::from_millis(10);
-        Abilities { slots: 8, poll_every, can_cancel: false, reconcile: Reconcile::Opaque }
+        Abilities {
+            slots: 8,
+            poll_every,
+            can_cancel: false,
+            reconcile: Reconcile::Opaque,
+            needs_files: false,
+        }
     }
 
     async fn submit(&self, _: &Submission) -> Result<UpstreamId, ProviderError> {

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::TryStreamExt;
 use reelmeter::provider::{
     Abilities, ClipSource, Failure, FailureCode, Found, Progress, Provider, ProviderError, Reconcile,
     RemoteClip, Submission, UpstreamId,
@@ -81,13 +82,14 @@ impl Provider for Courier {
             poll_every: Duration::from_millis(20),
             can_cancel: true,
             reconcile: Reconcile::Keyed,
+            needs_files: true,
         }
     }
 
     async fn submit(&self, submission: &Submission) -> Result<UpstreamId, ProviderError> {
         let body = json!({
             "key": submission.submit_key, "model": submission.native_id, "prompt": submission.prompt,
-            "seconds": submission.duration_s,
+            "seconds": submission.duration_s, "media": media(submission).await?,
         });
         let heard = match hear(self.request(Method::POST, None).json(&body)).await {
             Ok(heard) => heard,
@@ -141,6 +143,21 @@ impl Provider for Courier {
         let id = job["id"].as_str().ok_or_else(|| ProviderError::Broken("a job without an id".into()))?;
         Ok(Found::Accepted(UpstreamId(id.to_owned())))
     }
+}
+
+/// Each with its address and, for who would rather have the bytes, how many there are.
+async fn media(submission: &Submission) -> Result<Vec<Value>, ProviderError> {
+    let mut media = Vec::new();
+    for medium in &submission.media {
+        let file = medium.file.as_ref().expect("every input is at hand");
+        let chunks = file.read().await.map_err(|_| ProviderError::Unavailable { retry_after_ms: None })?;
+        let bytes = chunks.try_fold(0, async |sum, chunk| Ok(sum + chunk.len())).await;
+        let bytes = bytes.map_err(|_| ProviderError::Unavailable { retry_after_ms: None })?;
+        media.push(json!({
+            "role": medium.role, "url": medium.url, "type": file.content_type, "bytes": bytes,
+        }));
+    }
+    Ok(media)
 }
 
 fn succeeded(report: &Value, index: u32) -> Result<Progress, ProviderError> {

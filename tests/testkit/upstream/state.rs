@@ -18,6 +18,8 @@ pub struct State {
     pub files: HashMap<String, (Answer, Ending)>,
     pub jobs: Vec<Job>,
     pub keys: Vec<String>,
+    /// What each submission that reached it was to be made from.
+    pub media: Vec<Value>,
     pub calls: Vec<Call>,
     pub takes_keys_again: bool,
     pub went_on: u32,
@@ -55,6 +57,7 @@ impl State {
         self.calls.push(call);
         if call == Call::Submit {
             self.keys.push(request.body["key"].as_str().unwrap_or_default().to_owned());
+            self.media.push(request.body["media"].clone());
         }
         let lie = self.lies.entry(call).or_default().pop_front().or_else(|| self.habits.get(&call).cloned());
         if let Some(Lie::LoseRequest | Lie::Refuse(_)) = lie {

@@ -53,7 +53,7 @@ impl Answer {
         Answer::of(200, "video/mp4", bytes)
     }
 
-    fn of(status: u16, kind: &str, body: Vec<u8>) -> Answer {
+    pub fn of(status: u16, kind: &str, body: Vec<u8>) -> Answer {
         let headers = vec![("content-type", kind.to_owned())];
         Answer { status, headers, length: body.len(), body }
     }

@@ -5,10 +5,10 @@ use super::NotAVideo;
 /// Boxes inside one box; a real track holds a handful.
 const CHILDREN_MAX: usize = 1024;
 
-pub(super) type Kind = [u8; 4];
+pub(in crate::media) type Kind = [u8; 4];
 
 /// The start of a box.
-pub(super) struct Header {
+pub(in crate::media) struct Header {
     pub kind: Kind,
     /// The header alone: 8, or 16 with a long size.
     pub own_bytes: u64,
@@ -17,10 +17,10 @@ pub(super) struct Header {
 }
 
 impl Header {
-    pub(super) const BYTES_MAX: usize = 16;
+    pub(in crate::media) const BYTES_MAX: usize = 16;
 
     /// `start` holds the first bytes of the box, `room` is what is left of the file or of the box around it.
-    pub(super) fn parse(start: &[u8], room: u64) -> Result<Self, NotAVideo> {
+    pub(in crate::media) fn parse(start: &[u8], room: u64) -> Result<Self, NotAVideo> {
         let mut fields = Fields::new(start);
         let short = fields.u32()?;
         let kind = fields.array()?;
@@ -38,13 +38,13 @@ impl Header {
         Ok(Self { kind, own_bytes, bytes })
     }
 
-    pub(super) fn content_bytes(&self) -> u64 {
+    pub(in crate::media) fn content_bytes(&self) -> u64 {
         self.bytes - self.own_bytes
     }
 }
 
 /// The boxes in a box's content, each as kind and content. After an error there is nothing more.
-pub(super) fn children(content: &[u8]) -> impl Iterator<Item = Result<(Kind, &[u8]), NotAVideo>> {
+pub(in crate::media) fn children(content: &[u8]) -> impl Iterator<Item = Result<(Kind, &[u8]), NotAVideo>> {
     let mut rest = content;
     let boxes = std::iter::from_fn(move || {
         if rest.is_empty() {
@@ -67,7 +67,7 @@ fn split_first(rest: &[u8]) -> Result<(Kind, &[u8], &[u8]), NotAVideo> {
 }
 
 /// The content of the first child of a kind.
-pub(super) fn find<'a>(content: &'a [u8], wanted: &Kind) -> Result<Option<&'a [u8]>, NotAVideo> {
+pub(in crate::media) fn find<'a>(content: &'a [u8], wanted: &Kind) -> Result<Option<&'a [u8]>, NotAVideo> {
     for child in children(content) {
         let (kind, inner) = child?;
         if kind == *wanted {
@@ -78,34 +78,40 @@ pub(super) fn find<'a>(content: &'a [u8], wanted: &Kind) -> Result<Option<&'a [u
 }
 
 /// Big-endian fields, one after another; the end of the slice is [`NotAVideo::Malformed`].
-pub(super) struct Fields<'a>(&'a [u8]);
+pub(in crate::media) struct Fields<'a>(&'a [u8]);
 
 impl<'a> Fields<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
+    pub(in crate::media) fn new(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }
 
-    pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], NotAVideo> {
+    pub(in crate::media) fn array<const N: usize>(&mut self) -> Result<[u8; N], NotAVideo> {
         let (first, rest) = self.0.split_first_chunk().ok_or(NotAVideo::Malformed)?;
         self.0 = rest;
         Ok(*first)
     }
 
-    pub(super) fn skip(&mut self, bytes: usize) -> Result<(), NotAVideo> {
+    pub(in crate::media) fn skip(&mut self, bytes: usize) -> Result<(), NotAVideo> {
         self.0 = self.0.get(bytes..).ok_or(NotAVideo::Malformed)?;
         Ok(())
     }
 
-    pub(super) fn u32(&mut self) -> Result<u32, NotAVideo> {
+    pub(in crate::media) fn bytes(&mut self, bytes: usize) -> Result<&'a [u8], NotAVideo> {
+        let (first, rest) = self.0.split_at_checked(bytes).ok_or(NotAVideo::Malformed)?;
+        self.0 = rest;
+        Ok(first)
+    }
+
+    pub(in crate::media) fn u32(&mut self) -> Result<u32, NotAVideo> {
         self.array().map(u32::from_be_bytes)
     }
 
-    pub(super) fn u64(&mut self) -> Result<u64, NotAVideo> {
+    pub(in crate::media) fn u64(&mut self) -> Result<u64, NotAVideo> {
         self.array().map(u64::from_be_bytes)
     }
 
     /// Version and flags of a full box: whether its times have 64 bits.
-    pub(super) fn version(&mut self) -> Result<bool, NotAVideo> {
+    pub(in crate::media) fn version(&mut self) -> Result<bool, NotAVideo> {
         let [version, _, _, _] = self.array()?;
         match version {
             0 => Ok(false),
@@ -115,7 +121,7 @@ impl<'a> Fields<'a> {
     }
 
     /// A time, and the value that means "unknown" at its width.
-    pub(super) fn u32_or_u64(&mut self, wide: bool) -> Result<(u64, u64), NotAVideo> {
+    pub(in crate::media) fn u32_or_u64(&mut self, wide: bool) -> Result<(u64, u64), NotAVideo> {
         if wide { Ok((self.u64()?, u64::MAX)) } else { Ok((self.u32()?.into(), u32::MAX.into())) }
     }
 }

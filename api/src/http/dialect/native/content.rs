@@ -9,6 +9,7 @@ use poem::{Request, RequestBody};
 use poem_openapi::param::{Path, Query};
 use poem_openapi::registry::Registry;
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions, OpenApi};
+use sha2::{Digest, Sha256};
 
 use super::link::{ClipIndex, SignedQuery, first_clip, the_video};
 use super::task_id;
@@ -18,7 +19,7 @@ use crate::http::auth::{self, VideosRead, authenticate};
 use crate::http::error::ApiError;
 use crate::http::file::{FileAnswer, Kinds, ReadyFile, Source, asked};
 use crate::http::query::OneOf;
-use crate::media::Variant;
+use crate::media::{NoPicture, Variant};
 use crate::video::read::TaskView;
 
 /// Seconds that a browser may keep a clip, which never changes.
@@ -176,10 +177,24 @@ pub async fn ready_file(
     (index, variant): (u32, Variant),
 ) -> Result<ReadyFile, ApiError> {
     let clip = ready_clip(app, owner, task, index).await?;
-    match variant {
-        Variant::Video => Ok(clip),
-        Variant::Thumbnail | Variant::Spritesheet => Err(ApiError::VariantUnavailable),
-    }
+    let (Variant::Thumbnail | Variant::Spritesheet, Source::Stored(key)) = (variant, &clip.source) else {
+        return Ok(clip);
+    };
+    let picture = app.pictures.of(key, clip.bytes, variant).await.map_err(|error| match error {
+        NoPicture::Store(error) => ApiError::Unavailable(error.into()),
+        NoPicture::Undecodable(why) => {
+            tracing::info!(%task, why, "there is no picture of a clip");
+            ApiError::VariantUnavailable
+        }
+    })?;
+    Ok(ReadyFile {
+        name: format!("{task}.{variant}.webp"),
+        content_type: "image/webp".to_owned(),
+        bytes: picture.len() as u64,
+        sha256: Sha256::digest(&picture).to_vec(),
+        source: Source::Memory(picture),
+        ..clip
+    })
 }
 
 /// A delivered clip of its owner's task, or of one that a link was made for.
