@@ -38,7 +38,14 @@ fn submission() -> Submission {
         aspect_ratio: Some("16:9".to_owned()),
         ..GenerateRequest::default()
     };
-    Submission { request, dialect: "native", idempotency_key: None, quote_id: None, is_repeated: false }
+    Submission {
+        request,
+        dialect: "native",
+        idempotency_key: None,
+        quote_id: None,
+        is_repeated: false,
+        files: Files::default(),
+    }
 }
 
 /// Accepts so many tasks, spread over the customers, and says how many a second.
