@@ -12,10 +12,14 @@ use super::super::fold::fold;
 use super::super::model_view::model_body;
 use super::*;
 use crate::http::body::Fields;
+use crate::media::Allow;
 use crate::video::catalog::Catalog;
+use crate::video::input::Reference;
 use crate::video::offer::Status;
 use crate::video::price::PriceBook;
+use crate::video::request::Media;
 use crate::video::rules::check;
+use crate::video::upload::Terms;
 
 fn real() -> (Catalog, PriceBook) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
@@ -37,11 +41,27 @@ fn shown(model: &Arc<crate::video::catalog::Model>) -> Value {
     model_body(view).to_json().unwrap()
 }
 
+/// The widest terms for files.
+fn anything() -> Terms {
+    let (max_image_bytes, max_video_bytes, max_audio_bytes) = (u64::MAX, u64::MAX, u64::MAX);
+    Terms {
+        max_image_bytes,
+        max_video_bytes,
+        max_audio_bytes,
+        kept_s: 1,
+        http: true,
+        allow: Allow::default(),
+    }
+}
+
 /// Whether a body would be taken, up to the money.
 fn is_taken(body: &Value, catalog: &Catalog, book: &PriceBook) -> bool {
     let Ok(folded) = fold(Fields::parse(body.to_string().as_bytes()).unwrap(), None) else { return false };
-    let checked = check(&folded.submission.request, catalog, Mode::Test, 0);
-    checked.is_ok_and(|checked| book.quote(1, &checked.effective.dimensions(), "default").is_ok())
+    let request = &folded.submission.request;
+    let is_medium = |medium: &Media| Reference::read(&medium.url, &anything()).is_ok();
+    let checked = check(request, catalog, Mode::Test, 0);
+    request.media.iter().all(is_medium)
+        && checked.is_ok_and(|checked| book.quote(1, &checked.effective.dimensions(), "default").is_ok())
 }
 
 #[test]
