@@ -45,8 +45,8 @@ mod timestamp;
 
 pub use credits::Credits;
 pub use id::{
-    AccountId, CustomerId, EndpointId, EventId, GrantId, IdError, InviteId, KeyId, SessionId, TaskId, UploadId,
-    UserId, WorkerId,
+    AccountId, CustomerId, EndpointId, EventId, GrantId, IdError, InviteId, KeyId, SessionId, TaskId,
+    UploadId, UserId, WorkerId,
 };
 pub use media_kind::MediaKind;
 pub use mode::Mode;

@@ -28,7 +28,7 @@ use super::error::ApiError;
 use crate::video::request::FieldErrors;
 
 pub use alias::Named;
-pub use form::{FilePart, Files, FormObject};
+pub use form::FormObject;
 
 /// Names of unknown fields that a warning repeats, and how much of each.
 const NAMED_MAX: usize = 10;

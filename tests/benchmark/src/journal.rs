@@ -44,7 +44,7 @@ fn submission() -> Submission {
         idempotency_key: None,
         quote_id: None,
         is_repeated: false,
-        files: Files::default(),
+        files: Default::default(),
     }
 }
 

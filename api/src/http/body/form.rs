@@ -5,17 +5,20 @@
 
 use std::marker::PhantomData;
 
-use bytes::Bytes;
 use poem::{FromRequest, Request, RequestBody, web::Multipart};
 use poem_openapi::registry::{MetaMediaType, MetaRequest, Registry};
 use poem_openapi::types::Type;
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use serde_json::{Map, Value};
+use tokio::io::AsyncReadExt;
+use tokio_util::io::ReaderStream;
 
 use super::{Fields, bytes, is_json};
 use crate::http::auth::app;
 use crate::http::error::ApiError;
+use crate::video::input::Files;
 use crate::video::request::FieldErrors;
+use crate::video::upload::Uploads;
 
 const JSON: &str = "application/json";
 const MULTIPART: &str = "multipart/form-data";
@@ -23,27 +26,8 @@ const URLENCODED: &str = "application/x-www-form-urlencoded";
 /// How deep a name may go.
 const DEPTH_MAX: usize = 8;
 
-/// Stands in a field for a file of the form, followed by its place among them.
-const FILE: &str = "file:";
-
-/// A file of a form.
-#[derive(Clone, Debug)]
-pub struct FilePart {
-    /// As its sender calls it.
-    pub name: Option<String>,
-    pub bytes: Bytes,
-}
-
-/// The files of a form. Where one was sent, its field says `file:` and its place here.
-#[derive(Clone, Debug, Default)]
-pub struct Files(pub Vec<FilePart>);
-
-impl Files {
-    /// The file that a field's text stands for.
-    pub fn get(&self, text: &str) -> Option<&FilePart> {
-        self.0.get(text.strip_prefix(FILE)?.parse::<usize>().ok()?)
-    }
-}
+/// Files that a form may have: more than any model takes.
+const FILES_MAX: usize = 32;
 
 /// The request's body: an object, described as `S`.
 #[derive(Debug)]
@@ -85,7 +69,7 @@ async fn read(request: &Request, body: &mut RequestBody) -> Result<(Fields, File
     if is_json(content_type) {
         return Ok((Fields::parse(&bytes(body, limit_bytes).await?)?, Files::default()));
     }
-    let mut form = Form::default();
+    let mut form = Form::new(&app(request)?.video.uploads);
     match essence.as_str() {
         MULTIPART => form.multipart(request, body, limit_bytes).await?,
         URLENCODED => {
@@ -98,45 +82,53 @@ async fn read(request: &Request, body: &mut RequestBody) -> Result<(Fields, File
     Ok((Fields { rest: form.fields, errors: form.errors }, form.files))
 }
 
-#[derive(Default)]
-struct Form {
+struct Form<'u> {
+    uploads: &'u Uploads,
     fields: Map<String, Value>,
     files: Files,
     errors: FieldErrors,
 }
 
-impl Form {
+impl<'u> Form<'u> {
+    fn new(uploads: &'u Uploads) -> Self {
+        Form { uploads, fields: Map::new(), files: Files::default(), errors: FieldErrors::default() }
+    }
+
     async fn multipart(
         &mut self,
         request: &Request,
         body: &mut RequestBody,
         limit_bytes: usize,
     ) -> Result<(), ApiError> {
-        let unreadable = |_| ApiError::form("The form could not be read");
+        let broken = || ApiError::form("The form could not be read");
         let mut parts = <Multipart as FromRequest>::from_request(request, body)
             .await
             .map_err(|_| ApiError::form("The form could not be read: its boundary is missing"))?;
         let mut left = limit_bytes;
-        while let Some(part) = parts.next_field().await.map_err(unreadable)? {
+        let mut files = 0;
+        while let Some(part) = parts.next_field().await.map_err(|_| broken())? {
             let name = part.name().unwrap_or_default().to_owned();
-            let file_name = part.file_name().map(str::to_owned);
-            let bytes = part.bytes().await.map_err(|_| ApiError::form("The form could not be read"))?;
-            left = left.checked_sub(bytes.len()).ok_or(ApiError::TooLarge { limit_bytes })?;
-            match file_name {
-                Some(file_name) => self.put_file(&name, file_name, bytes.into()),
-                None => match String::from_utf8(bytes) {
-                    Ok(text) => self.put(&name, text),
-                    Err(_) => self.errors.push(&name, "Must be text, or a file with a name"),
-                },
+            if part.file_name().is_some() {
+                files += 1;
+                if files > FILES_MAX {
+                    return Err(ApiError::form(format!("A form may have {FILES_MAX} files")));
+                }
+                // On its way to disk, however large.
+                let stream = Box::pin(ReaderStream::new(part.into_async_read()));
+                let url = self.files.add(self.uploads.take(stream).await?);
+                self.put(&name, url);
+                continue;
+            }
+            let mut text = Vec::new();
+            let mut read = part.into_async_read().take(left as u64 + 1);
+            read.read_to_end(&mut text).await.map_err(|_| broken())?;
+            left = left.checked_sub(text.len()).ok_or(ApiError::TooLarge { limit_bytes })?;
+            match String::from_utf8(text) {
+                Ok(text) => self.put(&name, text),
+                Err(_) => self.errors.push(&name, "Must be text, or a file with a name"),
             }
         }
         Ok(())
-    }
-
-    fn put_file(&mut self, name: &str, file_name: String, bytes: Bytes) {
-        let place = self.files.0.len();
-        self.files.0.push(FilePart { name: Some(file_name).filter(|name| !name.is_empty()), bytes });
-        self.put(name, format!("{FILE}{place}"));
     }
 
     fn put(&mut self, name: &str, text: String) {
@@ -210,15 +202,20 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn form(pairs: &[(&str, &str)]) -> Form {
-        let mut form = Form::default();
-        pairs.iter().for_each(|(name, value)| form.put(name, (*value).to_owned()));
-        form
+    /// The fields of a form, if all of its names fit together.
+    fn fields(pairs: &[(&str, &str)]) -> Option<Value> {
+        let mut fields = Map::new();
+        for (name, value) in pairs {
+            let (first, rest) = path(name)?;
+            let slot = fields.entry(first.to_owned()).or_insert(Value::Null);
+            place(slot, &rest, json!(value))?;
+        }
+        Some(Value::Object(fields))
     }
 
     #[test]
     fn names_say_where_a_value_belongs() {
-        let form = form(&[
+        let fields = fields(&[
             ("prompt", "a"),
             ("images[]", "x"),
             ("images[]", "y"),
@@ -229,12 +226,11 @@ mod tests {
             ("content[0][text]", "t"),
             ("content[1][type]", "image_url"),
         ]);
-        assert!(form.errors.is_empty());
         let expected = json!({
             "prompt": "a", "images": ["x", "y"], "tag": ["1", "2"], "input_reference": { "image_url": "u" },
             "content": [{ "type": "text", "text": "t" }, { "type": "image_url" }],
         });
-        assert_eq!(Value::Object(form.fields), expected);
+        assert_eq!(fields, Some(expected));
     }
 
     #[test]
@@ -247,17 +243,7 @@ mod tests {
             &[("[b]", "1")],
             &[("a[1][2][3][4][5][6][7][8][9]", "1")],
         ] {
-            assert!(!form(pairs).errors.is_empty(), "{pairs:?}");
+            assert_eq!(fields(pairs), None, "{pairs:?}");
         }
-    }
-
-    #[test]
-    fn a_file_is_found_by_what_its_field_says() {
-        let mut form = Form::default();
-        form.put_file("image", "a.png".into(), Bytes::from_static(b"A"));
-        form.put_file("image", "b.png".into(), Bytes::from_static(b"B"));
-        assert_eq!(form.fields["image"], json!(["file:0", "file:1"]));
-        assert_eq!(&form.files.get("file:1").unwrap().bytes[..], b"B");
-        assert!(form.files.get("file:2").is_none() && form.files.get("https://a/file:0").is_none());
     }
 }

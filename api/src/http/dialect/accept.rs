@@ -44,7 +44,7 @@ pub async fn accept(
     headers: &HeaderMap,
     folded: Folded,
 ) -> Result<Taken, ApiError> {
-    let Folded { request, names, mut errors, mut warnings } = folded;
+    let Folded { request, files, names, mut errors, mut warnings } = folded;
     if !errors.is_empty() {
         let mut more = names.translate(app.video.objections(caller.mode, &request));
         more.fields.retain(|field, _| errors.of(field).is_empty());
@@ -58,6 +58,7 @@ pub async fn accept(
         idempotency_key: key.0,
         quote_id: None,
         is_repeated: is_repeated(headers),
+        files,
     };
     let accepted = app.video.submit(&caller.payer(), submission).await;
     let accepted = accepted.map_err(|error| {

@@ -15,6 +15,7 @@ use serde_json::Value;
 
 use super::super::body::{Fields, Named};
 use crate::video::catalog::{Catalog, Model};
+use crate::video::input::Files;
 use crate::video::request::{FieldErrors, GenerateRequest};
 
 pub use media::addresses;
@@ -40,6 +41,8 @@ pub struct Route<'a> {
 #[derive(Debug)]
 pub struct Folded {
     pub request: GenerateRequest,
+    /// What came beside the fields of a form.
+    pub files: Files,
     /// What the sender calls each of our fields.
     pub names: Names,
     /// What was wrong with the body itself.
@@ -56,7 +59,7 @@ pub fn fold(body: Fields, catalog: &Catalog, route: Route<'_>) -> Folded {
         Ok(warning) => (warning.into_iter().collect(), FieldErrors::default()),
         Err(errors) => (Vec::new(), errors),
     };
-    Folded { request, names, errors, warnings }
+    Folded { request, files: Files::default(), names, errors, warnings }
 }
 
 /// Names of fields, first the one that errors call them by.

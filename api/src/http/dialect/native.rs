@@ -25,11 +25,11 @@ use crate::app::App;
 use crate::http::error::ApiError;
 use crate::video::read::TaskView;
 
-pub use content::{ClipAnswer, Content, Viewer};
+pub use content::{ClipKinds, Content, Viewer};
 pub use credits::Credits;
 pub use events::Events;
 pub use generate::Generate;
-pub use link::{ClipIndex, Link, clip_url, first_clip};
+pub use link::{ClipIndex, Link, clip_url, first_clip, the_video};
 pub use models::Models;
 pub use rendering::links_end_at;
 pub use task::Task;

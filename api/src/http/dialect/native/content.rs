@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use entity::clip::{self, ClipState};
 use entity::{AccountId, TaskId};
+use poem::http::HeaderMap;
 use poem::web::Data;
 use poem::{Request, RequestBody};
 use poem_openapi::param::{Path, Query};

@@ -7,11 +7,14 @@ use poem::web::Data;
 use poem_openapi::OpenApi;
 use poem_openapi::param::{Path, Query};
 
-use super::super::native::{ClipAnswer, ClipIndex, Viewer, first_clip};
+use super::super::native::{ClipIndex, ClipKinds, Viewer, first_clip, the_video};
 use super::task_id;
 use crate::app::App;
 use crate::http::Tag;
 use crate::http::error::ApiError;
+use crate::http::file::FileAnswer;
+use crate::http::query::OneOf;
+use crate::media::Variant;
 
 pub struct Content;
 
@@ -19,7 +22,7 @@ pub struct Content;
 impl Content {
     /// Fetch a video's clip
     ///
-    /// The MP4 of a completed video. Takes a single `Range` with `If-Range`, and `If-None-Match`; `ETag` is strong.
+    /// The MP4 of a completed video, or a picture of it: `variant` is `video`, `thumbnail` or `spritesheet` (WebP). Takes a single `Range` with `If-Range`, and `If-None-Match`; `ETag` is strong.
     ///
     /// Until the video has ended this is 404 `not_ready` with `Retry-After`; a clip that failed is 404 `no_clip`.
     ///
@@ -34,9 +37,12 @@ impl Content {
         /// Which clip, counted from 0.
         #[oai(default = "first_clip")]
         index: Query<ClipIndex>,
+        /// The clip, or a picture of it.
+        #[oai(default = "the_video")]
+        variant: Query<OneOf<Variant>>,
         request: &Request,
-    ) -> Result<ClipAnswer, ApiError> {
-        viewer.fetch(&app, task_id(&id)?, index.0.0, request.headers()).await
+    ) -> Result<FileAnswer<ClipKinds>, ApiError> {
+        viewer.fetch(&app, task_id(&id)?, (index.0.0, variant.0.0), request.headers()).await
     }
 
     /// Look at the headers of a video's clip
@@ -54,8 +60,11 @@ impl Content {
         /// Which clip, counted from 0.
         #[oai(default = "first_clip")]
         index: Query<ClipIndex>,
+        /// The clip, or a picture of it.
+        #[oai(default = "the_video")]
+        variant: Query<OneOf<Variant>>,
         request: &Request,
-    ) -> Result<ClipAnswer, ApiError> {
-        viewer.look(&app, task_id(&id)?, index.0.0, request.headers()).await
+    ) -> Result<FileAnswer<ClipKinds>, ApiError> {
+        viewer.look(&app, task_id(&id)?, (index.0.0, variant.0.0), request.headers()).await
     }
 }

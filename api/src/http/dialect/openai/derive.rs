@@ -107,6 +107,7 @@ impl Derive {
     ) -> Result<Response<Json<Box<Video>>>, ApiError> {
         let source = source(&app, caller.account, &body.fields).await?;
         let folded = derived(&app, body.fields, Wish::Edit, source.as_deref());
+        let folded = Folded { files: body.files, ..folded };
         let taken = accept(&app, &caller, DIALECT, key, request.headers(), folded).await?;
         Ok(created(&app, taken))
     }
@@ -131,6 +132,7 @@ impl Derive {
         fields.require_any(&["seconds", "duration"]);
         let source = source(&app, caller.account, &fields).await?;
         let folded = derived(&app, fields, Wish::Extend, source.as_deref());
+        let folded = Folded { files: body.files, ..folded };
         let taken = accept(&app, &caller, DIALECT, key, request.headers(), folded).await?;
         Ok(created(&app, taken))
     }

@@ -105,6 +105,7 @@ impl Videos {
     ) -> Result<Response<Json<Box<Video>>>, ApiError> {
         let route = Route { model: Some(&app.config.videos_default_model), wish: None };
         let mut folded = gateway::fold(body.fields, &app.video.catalog, route);
+        folded.files = body.files;
         upright_as_openai_s(&app, &mut folded.request);
         let taken = accept(&app, &caller, DIALECT, key, request.headers(), folded).await?;
         Ok(created(&app, taken))
