@@ -14,7 +14,7 @@ use tracing::{Instrument, field};
 use super::dialect::Dialect;
 use super::error::{self, ApiError, Rendering};
 use super::tally::{self, Tally};
-use super::{allowed_methods, request_id};
+use super::{allowed_methods, model_path, request_id};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::trace::{self, Parent};
@@ -33,12 +33,17 @@ impl Door {
 }
 
 /// Runs the request and answers it whatever happens inside; never fails.
-pub async fn answer<E: Endpoint>(next: Arc<E>, request: Request, door: Arc<Door>) -> poem::Result<Response> {
+pub async fn answer<E: Endpoint>(
+    next: Arc<E>,
+    mut request: Request,
+    door: Arc<Door>,
+) -> poem::Result<Response> {
     let door = &*door;
     let in_flight = door.tally.begin();
     let id = request_id::of(request.headers(), &door.clock);
+    request_id::note(&mut request, &id);
     let path = request.uri().path().to_owned();
-    let (method, route) = (tally::method(request.method()), door.tally.route(&path));
+    let (method, route) = (tally::method(request.method()), door.tally.route(&model_path::folded(&path)));
     let span = tracing::info_span!(
         "request",
         id = %id,

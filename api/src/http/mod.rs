@@ -40,7 +40,7 @@ use poem::{EndpointExt, Response, Route};
 use poem_openapi::{OpenApi, OpenApiService, Tags};
 
 use crate::app::App;
-use dialect::{actions, jobs, native, openai};
+use dialect::{actions, generations, jimeng, jobs, kling, native, openai};
 
 /// Every path, with its methods. A path that answers `GET` answers `HEAD` too.
 pub const PATHS: &[(&str, &[&str])] = &[
@@ -106,6 +106,11 @@ pub const PATHS: &[(&str, &[&str])] = &[
     ("/api/v1/jobs/createTask", &["POST"]),
     ("/api/v1/jobs/recordInfo", &["GET"]),
     ("/api/v1/chat/credit", &["GET"]),
+    ("/v1/video/generations", &["POST"]),
+    ("/v1/video/generations/{id}", &["GET"]),
+    ("/kling/v1/videos/{kind}", &["GET", "POST"]),
+    ("/kling/v1/videos/{kind}/{id}", &["GET"]),
+    ("/jimeng", &["POST"]),
     ("/healthz", &["GET"]),
     ("/readyz", &["GET"]),
 ];
@@ -121,6 +126,8 @@ enum Tag {
     Actions,
     /// `/api/v1/jobs`, for clients of aggregators of models.
     Jobs,
+    /// The other routes of video gateways, and those of Kling and Jimeng as they are found there.
+    Gateways,
     /// What an account holds, and how it came to that.
     Credits,
     /// API keys and their limits.
@@ -142,6 +149,7 @@ fn operations() -> impl OpenApi {
         (native::Credits, native::Usage, credits::Redeem, credits::Alerts),
         (openai::Videos, openai::Item, openai::Derive, openai::Content, openai::Models),
         (actions::List, actions::Call, jobs::Create, jobs::Read),
+        (generations::Generations, kling::Create, kling::Read, jimeng::Jimeng),
         key::operations(),
         webhook::operations(),
         (account::Auth, account::Sessions, account::Password, account::SecondFactor, account::Beta),

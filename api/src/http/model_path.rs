@@ -1,5 +1,5 @@
 //! Ids of models may hold a slash, and people write it as it is: `/api/ai/models/kling/v2-1-pro`. A path has one form inside,
-//! in which the id is one part.
+//! in which the id is one part. Jimeng's only path is written with a slash at its end and without.
 
 use std::borrow::Cow;
 
@@ -9,9 +9,13 @@ use poem::http::uri::PathAndQuery;
 
 const PREFIXES: [&str; 2] = ["/api/ai/models/", "/v1/models/"];
 const SCHEMA: &str = "/schema";
+const JIMENG: &str = "/jimeng";
 
-/// The path with a model's id escaped; any other path as it is.
+/// The path in its one form; any other path as it is.
 pub fn folded(path: &str) -> Cow<'_, str> {
+    if path.strip_suffix('/') == Some(JIMENG) {
+        return JIMENG.to_owned().into();
+    }
     let after = |prefix: &&'static str| Some((*prefix, path.strip_prefix(*prefix)?));
     let Some((prefix, rest)) = PREFIXES.iter().find_map(after) else { return path.into() };
     let (id, tail) = rest.strip_suffix(SCHEMA).map_or((rest, ""), |id| (id, SCHEMA));
@@ -40,8 +44,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_model_s_id_is_folded() {
+    fn only_a_model_s_id_and_jimeng_s_last_slash_are_folded() {
         for (path, expected) in [
+            ("/jimeng/", "/jimeng"),
+            ("/jimeng", "/jimeng"),
+            ("/jimeng/x", "/jimeng/x"),
             ("/api/ai/models/kling/v2-1", "/api/ai/models/kling%2Fv2-1"),
             ("/api/ai/models/kling/v2-1/schema", "/api/ai/models/kling%2Fv2-1/schema"),
             ("/api/ai/models/a/b/c/schema", "/api/ai/models/a%2Fb%2Fc/schema"),

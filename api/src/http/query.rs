@@ -23,6 +23,10 @@ pub struct Words<T>(pub BTreeSet<T>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OneOf<T>(pub T);
 
+/// One word of a set that must be given. That it is not is told by whoever reads it, with all else that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Needed<T>(pub Result<T, String>);
+
 fn named<T: Word>(text: &str) -> Option<T> {
     T::all().iter().copied().find(|word| word.as_str() == text)
 }
@@ -68,6 +72,7 @@ described!([T: Word] Words<T>, "words", MetaSchema {
     ..MetaSchema::new("array")
 });
 described!([T: Word] OneOf<T>, "word", word_schema::<T>());
+described!([T: Word] Needed<T>, "word", word_schema::<T>());
 described!([] Moment, "instant", MetaSchema::new("string"));
 
 impl<T: Word> ParseFromParameter for Words<T> {
@@ -98,6 +103,19 @@ impl<T: Word> ParseFromParameter for OneOf<T> {
 impl<T: Word> ToJSON for OneOf<T> {
     fn to_json(&self) -> Option<Value> {
         Some(self.0.as_str().into())
+    }
+}
+
+impl<T: Word> ParseFromParameter for Needed<T> {
+    fn parse_from_parameter(text: &str) -> ParseResult<Self> {
+        Ok(Needed(named(text).ok_or_else(|| format!("Must be one of {}", allowed::<T>()))))
+    }
+
+    fn parse_from_parameters<I: IntoIterator<Item = A>, A: AsRef<str>>(given: I) -> ParseResult<Self> {
+        match given.into_iter().next() {
+            Some(text) => Self::parse_from_parameter(text.as_ref()),
+            None => Ok(Needed(Err(format!("Required: one of {}", allowed::<T>())))),
+        }
     }
 }
 

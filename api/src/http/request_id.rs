@@ -1,5 +1,6 @@
 //! The name of one request: in its answer, in every log line about it, and in every error.
 
+use poem::Request;
 use poem::http::HeaderMap;
 
 use crate::clock::Clock;
@@ -12,6 +13,18 @@ const MAX_CHARS: usize = 64;
 pub fn of(headers: &HeaderMap, clock: &Clock) -> String {
     let given = headers.get(HEADER).and_then(|value| value.to_str().ok()).filter(|id| is_sane(id));
     given.map_or_else(|| format!("req_{}", clock.new_id().simple()), str::to_owned)
+}
+
+/// The id that a request was given, for whoever answers it.
+#[derive(Clone, Debug)]
+struct Noted(String);
+
+pub fn note(request: &mut Request, id: &str) {
+    request.set_data(Noted(id.to_owned()));
+}
+
+pub fn noted(request: &Request) -> Option<String> {
+    request.data::<Noted>().map(|noted| noted.0.clone())
 }
 
 /// It goes into headers, JSON and log lines as it is, hence the small alphabet.

@@ -13,6 +13,7 @@ use entity::{AccountId, KeyId, TaskId, Timestamp, job, task, task_metadata};
 use sea_orm::sea_query::{Expr, Query, SelectStatement};
 use sea_orm::{
     ColumnTrait, Condition, EntityTrait, ExprTrait, Order, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+    Select,
 };
 
 use super::Video;
@@ -32,6 +33,8 @@ pub struct Filter {
     /// Before this instant.
     pub created_before: Option<Timestamp>,
     pub external_id: Option<String>,
+    /// The routes that it was made on.
+    pub dialect: Option<&'static str>,
     /// Names and values.
     pub metadata: Vec<(String, String)>,
 }
@@ -70,13 +73,8 @@ impl Video {
         let db = self.db.read();
         let model = filter.model.as_deref().map(|name| self.model_id(name));
         // One more than asked for tells whether there is a next page.
-        let places = task::Entity::find()
-            .select_only()
-            .columns([task::Column::CreatedAt, task::Column::Id])
-            .filter(wanted(account, filter, model.as_deref()))
+        let places = places(wanted(account, filter, model.as_deref()), direction)
             .apply_if(after, |query, after| query.filter(is_after(after, direction)))
-            .order_by(task::Column::CreatedAt, direction.into())
-            .order_by(task::Column::Id, direction.into())
             .limit(limit as u64 + 1)
             .into_tuple::<(Timestamp, TaskId)>();
         let mut places = places.all(db).await?;
@@ -88,6 +86,16 @@ impl Video {
         let mut tasks = self.views.page(account, &ids).await?;
         tasks.retain(|view| filter.states.as_ref().is_none_or(|states| states.contains(&view.state)));
         Ok(Page { tasks, next })
+    }
+
+    /// Where the n-th newest of the wanted tasks stands, counted from 1: for dialects whose pages have numbers.
+    pub async fn nth(&self, account: AccountId, filter: &Filter, n: u64) -> Result<Option<Place>, ReadError> {
+        let model = filter.model.as_deref().map(|name| self.model_id(name));
+        let place = places(wanted(account, filter, model.as_deref()), Direction::Desc)
+            .offset(n.saturating_sub(1))
+            .limit(1)
+            .into_tuple::<(Timestamp, TaskId)>();
+        Ok(place.one(self.db.read()).await?.map(|(created_at, id)| Place { created_at, id }))
     }
 
     /// Where a task stands among those of its account.
@@ -117,6 +125,16 @@ impl From<Direction> for Order {
     }
 }
 
+/// When tasks were made, and their ids, in order.
+fn places(wanted: Condition, direction: Direction) -> Select<task::Entity> {
+    task::Entity::find()
+        .select_only()
+        .columns([task::Column::CreatedAt, task::Column::Id])
+        .filter(wanted)
+        .order_by(task::Column::CreatedAt, direction.into())
+        .order_by(task::Column::Id, direction.into())
+}
+
 fn wanted(account: AccountId, filter: &Filter, model: Option<&str>) -> Condition {
     use task::Column as T;
     let metadata =
@@ -128,6 +146,7 @@ fn wanted(account: AccountId, filter: &Filter, model: Option<&str>) -> Condition
         filter.created_from.map(|from| T::CreatedAt.gte(from).into()),
         filter.created_before.map(|before| T::CreatedAt.lt(before).into()),
         filter.external_id.as_ref().map(|id| T::ExternalId.eq(id).into()),
+        filter.dialect.map(|dialect| T::Dialect.eq(dialect).into()),
     ];
     let own = Condition::all().add(T::AccountId.eq(account)).add(T::DeletedAt.is_null());
     let fitting = conditions.into_iter().flatten().fold(own, Condition::add::<Condition>);

@@ -135,6 +135,8 @@ impl Fixtures {
             }
             (path, "name") if path.starts_with("/api/actions/") => given,
             (path, "id") if path.starts_with("/api/uploads/") => self.upload().await,
+            ("/v1/video/generations/{id}" | "/kling/v1/videos/{kind}/{id}", "id") => self.completed.clone(),
+            (path, "kind") if path.starts_with("/kling/") => given,
             (path, "id") if path.starts_with("/api/keys/") => self.key(person).await,
             (path, "id") if path.starts_with("/api/auth/sessions/") => self.session(person).await,
             ("/api/ai/models/{id}" | "/api/ai/models/{id}/schema" | "/v1/models/{id}", "id") => given,
@@ -211,6 +213,7 @@ impl Fixtures {
             "confirmTotp" => body["code"] = self.code(person).await.into(),
             "resetPassword" => body["token"] = password::link(&self.app, person).await.into(),
             "editVideo" | "extendVideo" => body["video"]["id"] = self.changeable().await.into(),
+            "callJimeng" => body["task_id"] = self.completed.clone().into(),
             "redeemCode" => self.promotion(body["code"].as_str().unwrap()).await,
             _ => {}
         }

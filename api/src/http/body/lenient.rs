@@ -26,13 +26,13 @@ impl Fields {
         }
     }
 
-    /// Puts a value where none is yet; `false` when another one is there.
+    /// Puts a value where none is yet; `false` when another one is there. A number is the same one as text.
     pub fn lay(&mut self, name: &str, value: &Value) -> bool {
         let slot = self.rest.entry(name).or_insert(Value::Null);
         if slot.is_null() {
             *slot = value.clone();
         }
-        slot == value
+        slot == value || (plain(slot).is_some() && plain(slot) == plain(value))
     }
 
     /// A flag, also as `"true"`, `"on"`, `"yes"` or their opposites.
@@ -68,6 +68,15 @@ impl Fields {
             Value::Array(items) => Some(items),
             _ => None,
         })
+    }
+}
+
+/// What a text, a number or a flag says.
+fn plain(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(_) | Value::Bool(_) => Some(value.to_string()),
+        _ => None,
     }
 }
 
@@ -108,6 +117,7 @@ mod tests {
         let mut fields = Fields::parse(br#"{"a": 1, "n": null}"#).unwrap();
         assert!(fields.lay("a", &1.into()) && fields.lay("b", &2.into()) && fields.lay("n", &3.into()));
         assert!(!fields.lay("a", &2.into()));
+        assert!(fields.lay("a", &"1".into()) && !fields.lay("a", &"2".into()));
         assert_eq!(fields.value("a"), Some(1.into()));
     }
 }

@@ -63,7 +63,16 @@ const HEADERS: &[Header] = &[
         kind: "integer",
         description: "Seconds after which to ask again.",
         on: &[
-            (&[200, 304], &["GET /api/ai/tasks/{id}", "GET /v1/videos/{id}"]),
+            (
+                &[200, 304],
+                &[
+                    "GET /api/ai/tasks/{id}",
+                    "GET /v1/videos/{id}",
+                    "GET /v1/video/generations/{id}",
+                    "GET /kling/v1/videos/{kind}/{id}",
+                    "POST /jimeng",
+                ],
+            ),
             (&[200], &["POST /api/actions/{name}", "GET /api/v1/jobs/recordInfo"]),
             (&[202], &["POST /api/ai/tasks/{id}/cancel"]),
         ],

@@ -14,7 +14,7 @@ pub struct Operation<'a> {
 const METHODS: [&str; 6] = ["get", "head", "post", "put", "patch", "delete"];
 
 /// The operations that make a task.
-pub const SUBMITTING: [&str; 7] = [
+pub const SUBMITTING: [&str; 10] = [
     "POST /api/ai/video/generate",
     "POST /v1/videos",
     "POST /v1/videos/edits",
@@ -22,6 +22,9 @@ pub const SUBMITTING: [&str; 7] = [
     "POST /v1/videos/{id}/remix",
     "POST /api/actions/{name}",
     "POST /api/v1/jobs/createTask",
+    "POST /v1/video/generations",
+    "POST /kling/v1/videos/{kind}",
+    "POST /jimeng",
 ];
 
 /// Every operation of a document, path by path.

@@ -3,10 +3,12 @@
 //! A body becomes a [`GenerateRequest`] here; nothing is priced or decided. Each field has an effect or a clear refusal: what
 //! a name means is in this room, what a model allows is the catalog's to say.
 
+mod lists;
 mod media;
 mod mode;
 mod names;
 mod nested;
+mod own_key;
 mod size;
 
 use std::collections::BTreeMap;
@@ -14,7 +16,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::super::body::{Fields, Named};
-use crate::video::catalog::{Catalog, Model};
+use crate::video::catalog::Catalog;
 use crate::video::input::Files;
 use crate::video::request::{FieldErrors, GenerateRequest};
 
@@ -65,13 +67,19 @@ pub fn fold(body: Fields, catalog: &Catalog, route: Route<'_>) -> Folded {
 /// Names of fields, first the one that errors call them by.
 const SECONDS: [&str; 2] = ["seconds", "duration"];
 const RATIO: [&str; 2] = ["aspect_ratio", "ratio"];
-const RESOLUTION: [&str; 2] = ["resolution", "quality"];
+const RESOLUTION: [&str; 3] = ["resolution", "quality", "quality_level"];
 const COUNT: [&str; 2] = ["n", "count"];
 const AUDIO: [&str; 4] = ["generate_audio", "sound", "audio", "with_audio"];
 const KEEP_AUDIO: [&str; 2] = ["keep_audio", "keep_original_sound"];
+const ELEMENTS: [&str; 2] = ["elements", "element_list"];
+
+/// A seed that asks for any.
+const ANY_SEED: i64 = -1;
+/// Jimeng counts a clip's pictures, the one that it begins with among them.
+const FRAMES_A_SECOND: u32 = 24;
 
 /// Fields that clients also put into `metadata`, where gateways look for everything that they have no field of their own for.
-const LIFTED: [&str; 45] = [
+const LIFTED: [&str; 55] = [
     "prompt",
     "seconds",
     "duration",
@@ -117,6 +125,16 @@ const LIFTED: [&str; 45] = [
     "callback_url",
     "external_task_id",
     "content",
+    "quality_level",
+    "frames",
+    "binary_data_base64",
+    "element_list",
+    "video_list",
+    "static_mask",
+    "dynamic_masks",
+    "voice_list",
+    "template_id",
+    "camera_strength",
 ];
 
 struct Reader<'c> {
@@ -135,9 +153,10 @@ impl Reader<'_> {
         let model = model.as_deref();
         let text = self.content();
         let shape = self.shape(model);
-        let wish = self.wish(route.wish);
+        let of_lists = self.lists();
+        let wish = self.wish(route.wish.or(of_lists));
         let resolution = self.resolution(shape.resolution);
-        self.fps(model, &mut extra);
+        self.own_keys(model, &mut extra);
         let prompt = self.body.text("prompt").or(text);
         let (input_mode, media) = self.media(wish, model);
         GenerateRequest {
@@ -147,10 +166,10 @@ impl Reader<'_> {
             resolution,
             aspect_ratio: self.aspect_ratio(shape.aspect_ratio),
             negative_prompt: self.named("negativePrompt", "negative_prompt", Fields::text),
-            duration_s: self.any("duration", &SECONDS, Fields::whole),
+            duration_s: self.duration(),
             count: self.any("count", &COUNT, Fields::whole),
             generate_audio: self.any("generateAudio", &AUDIO, Fields::switch),
-            seed: self.body.whole("seed"),
+            seed: self.body.whole("seed").filter(|seed| *seed != ANY_SEED),
             options: self.options(),
             user: self.body.text("user"),
             callback_url: self.named("callbackUrl", "callback_url", Fields::text),
@@ -208,8 +227,10 @@ impl Reader<'_> {
 
     /// The model that is meant, also by those names that stand for several.
     fn model(&mut self, default: Option<&str>, extra: &mut BTreeMap<String, Value>) -> String {
-        let model = self.body.text("model").or_else(|| default.map(str::to_owned)).unwrap_or_default();
         let name = self.body.text("model_name");
+        let given = self.body.text("model");
+        let model =
+            given.or_else(|| default.filter(|_| name.is_none()).map(str::to_owned)).unwrap_or_default();
         match model.as_str() {
             KLING_VIDEO => name.unwrap_or_else(|| {
                 self.body.wrong("model_name", format!("Required with {KLING_VIDEO}, such as kling-v2-6"));
@@ -234,22 +255,36 @@ impl Reader<'_> {
         }
     }
 
-    /// Frames a second: only where a provider is told of them.
-    fn fps(&mut self, model: Option<&Model>, extra: &mut BTreeMap<String, Value>) {
-        let Some(fps) = self.body.number("fps") else { return };
-        let Some(model) = model else { return };
-        match model.routes.iter().any(|route| route.passthrough.contains("fps")) {
-            true => {
-                extra.insert("fps".to_owned(), fps);
+    /// Seconds, also by the number of pictures.
+    fn duration(&mut self) -> Option<u32> {
+        let of_frames = self.frames();
+        let given = self.any("duration", &SECONDS, Fields::whole);
+        match (of_frames, given) {
+            (Some(seconds), Some(given)) if seconds != given => {
+                self.body.wrong("frames", format!("Contradicts the duration: they are {seconds} s"));
             }
-            false => {
-                self.body.wrong("fps", format!("{} has a frame rate of its own: leave it out", model.id))
-            }
+            (Some(_), None) => self.names.say("duration", "frames"),
+            _ => {}
         }
+        given.or(of_frames)
+    }
+
+    fn frames(&mut self) -> Option<u32> {
+        let frames = self.body.whole::<u32>("frames")?;
+        let seconds = frames.checked_sub(1).filter(|rest| rest % FRAMES_A_SECOND == 0);
+        let seconds = seconds.map(|rest| rest / FRAMES_A_SECOND);
+        if seconds.is_none() {
+            self.body.wrong(
+                "frames",
+                format!("Must be {FRAMES_A_SECOND} for each second and 1 more: 121 are 5 s"),
+            );
+        }
+        seconds
     }
 
     fn options(&mut self) -> BTreeMap<String, Value> {
         let keep_audio = self.body.any_of(&KEEP_AUDIO, Fields::switch).map(|named| named.value.into());
+        let elements = self.body.any_of(&ELEMENTS, Fields::items).map(|named| named.value.into());
         let watermark = self.body.switch("watermark").or_else(|| self.watermark_info()).map(Value::from);
         let given = [
             ("keep_audio", keep_audio),
@@ -257,7 +292,7 @@ impl Reader<'_> {
             ("multi_shot", self.body.switch("multi_shot").map(Value::from)),
             ("multi_prompt", self.body.items("multi_prompt").map(Value::from)),
             ("shot_type", self.body.text("shot_type").map(Value::from)),
-            ("elements", self.body.items("elements").map(Value::from)),
+            ("elements", elements),
             ("cfg_scale", self.body.number("cfg_scale")),
             ("camera_control", self.object("camera_control")),
         ];

@@ -4,9 +4,13 @@
 pub mod accept;
 pub mod actions;
 pub mod gateway;
+pub mod generations;
+pub mod jimeng;
 pub mod jobs;
+pub mod kling;
 pub mod native;
 pub mod openai;
+pub mod record;
 
 use poem_openapi::registry::Registry;
 use poem_openapi::types::Type;
@@ -24,6 +28,9 @@ pub enum Dialect {
     OpenAi,
     Actions,
     Jobs,
+    Generations,
+    Kling,
+    Jimeng,
 }
 
 impl Dialect {
@@ -33,6 +40,8 @@ impl Dialect {
             path if path.starts_with("/v1/") => Dialect::OpenAi,
             path if path == "/api/actions" || path.starts_with("/api/actions/") => Dialect::Actions,
             path if path.starts_with("/api/v1/") => Dialect::Jobs,
+            path if path.starts_with("/kling/") => Dialect::Kling,
+            path if path == "/jimeng" || path.starts_with("/jimeng/") => Dialect::Jimeng,
             _ => Dialect::Native,
         }
     }
@@ -43,6 +52,9 @@ impl Dialect {
             openai::DIALECT => Dialect::OpenAi,
             actions::DIALECT => Dialect::Actions,
             jobs::DIALECT => Dialect::Jobs,
+            generations::DIALECT => Dialect::Generations,
+            name if kling::is_name(name) => Dialect::Kling,
+            jimeng::DIALECT => Dialect::Jimeng,
             _ => Dialect::Native,
         }
     }
@@ -51,7 +63,10 @@ impl Dialect {
     pub fn prefix(self) -> &'static str {
         match self {
             Dialect::Native => "",
-            Dialect::OpenAi => "OpenAi",
+            // Its paths are below `/v1/`, where refusals are OpenAI's.
+            Dialect::OpenAi | Dialect::Generations => "OpenAi",
+            Dialect::Kling => "Kling",
+            Dialect::Jimeng => "Jimeng",
             Dialect::Actions => "Actions",
             Dialect::Jobs => "Jobs",
         }
@@ -62,13 +77,17 @@ impl Dialect {
         openai::ErrorAnswer::register(registry);
         actions::ActionError::register(registry);
         jobs::JobsError::register(registry);
+        kling::KlingError::register(registry);
+        jimeng::JimengError::register(registry);
     }
 
     /// A refusal in this format's own shape; `None` for ours.
     pub fn error(self, error: &ApiError, rendering: &Rendering) -> Option<Value> {
         match self {
             Dialect::Native => None,
-            Dialect::OpenAi => Some(openai::error_body(error, &rendering.request_id)),
+            Dialect::OpenAi | Dialect::Generations => Some(openai::error_body(error, &rendering.request_id)),
+            Dialect::Kling => Some(kling::error_body(error, &rendering.request_id)),
+            Dialect::Jimeng => Some(jimeng::error_body(error, &rendering.request_id)),
             Dialect::Actions => Some(actions::error_body(error, &rendering.request_id)),
             Dialect::Jobs => Some(jobs::error_body(error, &rendering.request_id)),
         }
@@ -77,11 +96,17 @@ impl Dialect {
 
 /// A task in the words of the dialect that it was made in: what a poll answers, and what a callback is told.
 pub fn wording(app: &App, view: &TaskView) -> Wording {
-    let data = match Dialect::named(&view.task.dialect) {
+    let dialect = Dialect::named(&view.task.dialect);
+    let data = match dialect {
         Dialect::Native => native::poll_answer(app, view),
         Dialect::OpenAi => openai::poll_answer(app, view),
+        Dialect::Generations => generations::poll_answer(app, view),
+        Dialect::Kling => kling::poll_answer(app, view),
+        Dialect::Jimeng => jimeng::poll_answer(app, view),
         Dialect::Actions => actions::poll_answer(app, view),
         Dialect::Jobs => jobs::poll_answer(app, view),
     };
-    Wording { data, callback: None }
+    // Kling's own clients wait for its own object, alone.
+    let callback = (dialect == Dialect::Kling).then(|| kling::callback_body(app, view));
+    Wording { data, callback }
 }

@@ -35,6 +35,7 @@ pub use rendering::links_end_at;
 pub use task::Task;
 pub use tasks::Tasks;
 pub use usage::Usage;
+pub use view::updated_at;
 
 /// Names these routes: the same idempotency key and content on another dialect's route is another request.
 pub const DIALECT: &str = "native";

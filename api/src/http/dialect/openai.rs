@@ -18,12 +18,12 @@ use crate::http::error::ApiError;
 use crate::video::read::TaskView;
 
 pub use content::Content;
-pub use derive::Derive;
-pub use error::{ErrorAnswer, error_body};
+pub use derive::{Derive, derived, source};
+pub use error::{ErrorAnswer, ErrorBody, error_body, told};
 pub use item::Item;
 pub use models::Models;
 pub use videos::Videos;
-pub use view::links;
+pub use view::{links, status};
 
 /// Names these routes: the same idempotency key and content on another dialect's route is another request.
 pub const DIALECT: &str = "openai";

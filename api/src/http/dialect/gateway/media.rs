@@ -10,7 +10,8 @@ use crate::video::request::{Media, MediaRole};
 /// Where something can be given, in the order of preference.
 const FIRST: [&str; 1] = ["first_frame"];
 const LAST: [&str; 4] = ["last_frame", "image_tail", "end_image_url", "last_image_url"];
-const IMAGES: [&str; 5] = ["image", "image_url", "image_urls", "images", "input_reference"];
+const IMAGES: [&str; 6] =
+    ["image", "image_url", "image_urls", "images", "binary_data_base64", "input_reference"];
 const REFERENCES: [&str; 2] = ["reference_images", "image_list"];
 const VIDEOS: [&str; 7] = ["video", "video_url", "videos", "video_urls", "video_list", "video_id", "task_id"];
 const AUDIOS: [&str; 2] = ["audio_urls", "audio_url"];

@@ -105,6 +105,7 @@ impl Tasks {
             created_before: created_before.0.map(Moment::start),
             external_id: external_id.0,
             metadata: pairs(metadata.0.unwrap_or_default())?,
+            ..Filter::default()
         };
         let after =
             cursor.0.as_deref().map(|cursor| read_cursor(CURSOR_KIND, cursor, read_place)).transpose()?;

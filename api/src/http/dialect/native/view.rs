@@ -219,7 +219,7 @@ pub fn task_body(app: &App, view: &TaskView, links_end_at: Timestamp) -> TaskBod
 }
 
 /// The last thing that is known to have happened to it.
-fn updated_at(view: &TaskView) -> Timestamp {
+pub fn updated_at(view: &TaskView) -> Timestamp {
     let attempts = view.attempts.iter().flat_map(|attempt| {
         [Some(attempt.created_at), attempt.accepted_at, attempt.ended_at].into_iter().flatten()
     });

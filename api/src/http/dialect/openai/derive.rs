@@ -139,7 +139,11 @@ impl Derive {
 }
 
 /// The caller's own task that the body names as its video, if it is one.
-async fn source(app: &App, account: AccountId, fields: &Fields) -> Result<Option<Arc<TaskView>>, ApiError> {
+pub async fn source(
+    app: &App,
+    account: AccountId,
+    fields: &Fields,
+) -> Result<Option<Arc<TaskView>>, ApiError> {
     let named = ["video", "video_id"].iter().find_map(|name| fields.peek(name));
     let address = named.and_then(addresses).and_then(|found| found.into_iter().next());
     let Some(id) = address.and_then(|text| text.parse().ok()) else { return Ok(None) };
@@ -147,7 +151,7 @@ async fn source(app: &App, account: AccountId, fields: &Fields) -> Result<Option
 }
 
 /// The body as an order of the source's kind: its model, size and sound unless the body says otherwise, made where it lies.
-fn derived(app: &App, fields: Fields, wish: Wish, source: Option<&TaskView>) -> Folded {
+pub fn derived(app: &App, fields: Fields, wish: Wish, source: Option<&TaskView>) -> Folded {
     let model = source.map_or(&app.config.videos_default_model, |source| &source.task.model);
     let route = Route { model: Some(model), wish: Some(wish) };
     let mut folded = gateway::fold(fields, &app.video.catalog, route);

@@ -15,7 +15,7 @@ pub struct ErrorAnswer {
 
 #[derive(Debug, Object)]
 #[oai(rename = "OpenAiErrorBody")]
-struct ErrorBody {
+pub struct ErrorBody {
     /// What happened, in a sentence.
     message: String,
     /// The kind of error, by the status of the answer.
@@ -32,16 +32,18 @@ struct ErrorBody {
 }
 
 pub fn error_body(error: &ApiError, request_id: &str) -> Value {
-    let answer = ErrorAnswer {
-        error: ErrorBody {
-            message: error.detail().unwrap_or_else(|| error.title().to_owned()),
-            kind: kind(error).to_owned(),
-            param: error.field_errors().and_then(|errors| errors.first_field()).map(str::to_owned),
-            code: Some(error.code().to_owned()),
-            request_id: request_id.to_owned(),
-        },
-    };
-    answer.to_json().unwrap_or_default()
+    ErrorAnswer { error: told(error, request_id) }.to_json().unwrap_or_default()
+}
+
+/// The error itself; other dialects have it beside their own words.
+pub fn told(error: &ApiError, request_id: &str) -> ErrorBody {
+    ErrorBody {
+        message: error.detail().unwrap_or_else(|| error.title().to_owned()),
+        kind: kind(error).to_owned(),
+        param: error.field_errors().and_then(|errors| errors.first_field()).map(str::to_owned),
+        code: Some(error.code().to_owned()),
+        request_id: request_id.to_owned(),
+    }
 }
 
 fn kind(error: &ApiError) -> &'static str {
