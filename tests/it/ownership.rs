@@ -25,6 +25,7 @@ struct Owner {
     task: TaskId,
     key: String,
     webhook: String,
+    upload: String,
     /// That the webhook is owed.
     event: String,
 }
@@ -42,7 +43,10 @@ impl Owner {
         let webhook = webhook.as_str().unwrap().to_owned();
         let path = format!("/api/webhooks/{webhook}/test");
         let sent = app.send_as(&person, Method::POST, &path, None).await.expect(202);
+        let upload = json!({ "data": crate::uploads::PIXEL });
+        let upload = app.post(&customer, "/api/uploads", &upload).await.expect(200)["id"].clone();
         Owner {
+            upload: upload.as_str().unwrap().to_owned(),
             event: sent["event"].as_str().unwrap().to_owned(),
             webhook,
             session: me["sessionId"].as_str().unwrap().to_owned(),
@@ -74,7 +78,8 @@ impl Owner {
             "/kling/v1/videos/{kind}" => vec![],
             path if path.starts_with("/api/keys/{id}") => vec![self.key.clone()],
             path if path.starts_with("/api/auth/sessions/{id}") => vec![self.session.clone()],
-            path if path.starts_with("/api/ai/models/{id}") => vec![],
+            path if path.starts_with("/api/uploads/{id}") => vec![self.upload.clone()],
+            path if path.starts_with("/api/ai/models/{id}") || path.starts_with("/v1/models/{id}") => vec![],
             path if path.starts_with("/api/actions/{name}") => vec![],
             path => panic!("{path} names something: say in Owner::named_by whose that is"),
         }

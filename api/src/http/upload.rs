@@ -23,12 +23,14 @@ use crate::media::sniff::extension;
 use crate::media::{LinkError, Proof};
 use body::Brought;
 
+pub use body::file_of;
+
 pub struct Uploads;
 
 /// A file that tasks can be made from.
-#[derive(Debug, Object)]
+#[derive(Clone, Debug, Object)]
 #[oai(rename = "Upload", rename_all = "camelCase")]
-struct UploadView {
+pub struct UploadView {
     /// Of its content: the same file again has the same id.
     id: String,
     /// `image`, `video` or `audio`.
@@ -177,7 +179,7 @@ fn upload_id(text: &str) -> Result<UploadId, ApiError> {
     text.parse().map_err(|_| ApiError::UploadNotFound)
 }
 
-fn view(app: &App, upload: &upload::Model) -> UploadView {
+pub fn view(app: &App, upload: &upload::Model) -> UploadView {
     let pixels = |side: Option<i64>| side.and_then(|side| u32::try_from(side).ok());
     let link_ends = app.clock.now().plus_seconds(LINK_SECONDS).min(upload.expires_at);
     UploadView {

@@ -15,7 +15,7 @@ use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions, Object};
 use tokio_util::io::ReaderStream;
 
 use crate::http::auth::app;
-use crate::http::body::{is_json, read};
+use crate::http::body::{Fields, is_json, read};
 use crate::http::error::ApiError;
 use crate::media::Given;
 use crate::video::input::decode;
@@ -77,7 +77,11 @@ fn form() -> MetaSchemaRef {
 }
 
 async fn in_json(request: &Request, body: &mut RequestBody) -> Result<Given, ApiError> {
-    let mut fields = read(request, body).await?;
+    file_of(read(request, body).await?)
+}
+
+/// The file that stands in the field `data`.
+pub fn file_of(mut fields: Fields) -> Result<Given, ApiError> {
     fields.require("data");
     let data = fields.text("data").unwrap_or_default();
     fields.finish()?;

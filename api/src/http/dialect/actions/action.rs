@@ -8,16 +8,18 @@ pub enum Action {
     Generate,
     GenerateAndWait,
     Query,
+    Upload,
 }
 
 impl Action {
-    pub const ALL: [Action; 3] = [Action::Generate, Action::GenerateAndWait, Action::Query];
+    pub const ALL: [Action; 4] = [Action::Generate, Action::GenerateAndWait, Action::Query, Action::Upload];
 
     pub fn id(self) -> &'static str {
         match self {
             Action::Generate => "ai.video.generate",
             Action::GenerateAndWait => "ai.video.generate_and_wait",
             Action::Query => "ai.video.query",
+            Action::Upload => "storage.upload",
         }
     }
 
@@ -26,6 +28,7 @@ impl Action {
             Action::Generate => "Generate a video",
             Action::GenerateAndWait => "Generate a video and wait for it",
             Action::Query => "Read a task",
+            Action::Upload => "Upload a file",
         }
     }
 
@@ -38,6 +41,9 @@ impl Action {
                 "The same, and answers when the video is there, or after timeoutMs with the task as it is then."
             }
             Action::Query => "A task as it is now, in whichever format it was made.",
+            Action::Upload => {
+                "Keeps an image, video or audio file to make videos from: name its id where an action takes a URL."
+            }
         }
     }
 

@@ -14,7 +14,7 @@ use super::super::accept::{Taken, accept};
 use super::DIALECT;
 use super::action::Action;
 use super::fold::{fold, timeout};
-use super::view::{Answer, task};
+use super::view::{Answer, Outcome, UploadAnswer, task};
 use crate::app::App;
 use crate::http::Tag;
 use crate::http::auth::{Anyone, Caller, VideosRead, VideosWrite};
@@ -23,6 +23,7 @@ use crate::http::error::ApiError;
 use crate::http::idempotency::IdempotencyKey;
 use crate::http::live::Waiter;
 use crate::http::live::wait::find;
+use crate::http::upload::{file_of, view as upload_view};
 use crate::video::request::FieldErrors;
 
 /// Seconds after which to look again at a task that is under way.
@@ -57,6 +58,8 @@ pub struct ActionInput {
     workspace_id: Option<String>,
     /// The task to read, in any dialect's spelling.
     task_id: Option<String>,
+    /// The file to keep: a `data:` URL, or base64.
+    data: Option<String>,
 }
 
 #[OpenApi(tag = "Tag::Actions")]
@@ -69,7 +72,9 @@ impl Call {
     ///
     /// Sent again with the same `Idempotency-Key` and content, either of the two gives the same task and charges nothing.
     ///
-    /// Scope: `videos:write` to generate, `videos:read` to query.
+    /// `storage.upload` keeps a file, as `POST /api/uploads` does.
+    ///
+    /// Scope: `videos:write` to generate and to upload, `videos:read` to query.
     #[oai(path = "/api/actions/:name", method = "post", operation_id = "callAction")]
     async fn call(
         &self,
@@ -82,7 +87,7 @@ impl Call {
         key: IdempotencyKey,
         request: &Request,
         body: JsonObject<ActionInput>,
-    ) -> Result<Response<Json<Answer>>, ApiError> {
+    ) -> Result<Response<Json<Outcome>>, ApiError> {
         let mut fields = body.fields;
         match Action::named(&name)? {
             Action::Generate => {
@@ -96,6 +101,7 @@ impl Call {
                 Ok(ordered(&app, waited_for(&app, &caller, taken, timeout).await))
             }
             Action::Query => query(&app, &caller.allowed()?, fields).await,
+            Action::Upload => upload(&app, &caller.allowed()?, fields).await,
         }
     }
 }
@@ -125,9 +131,18 @@ async fn waited_for(app: &App, caller: &Caller<VideosWrite>, taken: Taken, timeo
     }
 }
 
-fn ordered(app: &App, taken: Taken) -> Response<Json<Answer>> {
+async fn upload(
+    app: &App,
+    caller: &Caller<VideosWrite>,
+    fields: Fields,
+) -> Result<Response<Json<Outcome>>, ApiError> {
+    let upload = app.video.uploads.keep(caller.account, &file_of(fields)?).await?;
+    Ok(Response::new(Json(Outcome::Upload(UploadAnswer::of(upload_view(app, &upload))))))
+}
+
+fn ordered(app: &App, taken: Taken) -> Response<Json<Outcome>> {
     let location = format!("/api/ai/tasks/{}", taken.view.task.id);
-    let body = Answer::of(task(app, &taken.view).warned(taken.warnings.clone()));
+    let body = Outcome::Task(Answer::of(task(app, &taken.view).warned(taken.warnings.clone())));
     polled(taken.answer(body, &location), taken.view.state.is_terminal())
 }
 
@@ -135,13 +150,13 @@ async fn query(
     app: &App,
     caller: &Caller<VideosRead>,
     mut fields: Fields,
-) -> Result<Response<Json<Answer>>, ApiError> {
+) -> Result<Response<Json<Outcome>>, ApiError> {
     let id = fields.text("taskId");
     fields.finish()?;
     let Some(id) = id else { return Err(required("taskId").into()) };
     let id = id.parse().map_err(|_| ApiError::TaskNotFound)?;
     let view = find(app, caller.account, id).await?;
-    let answer = Response::new(Json(Answer::of(task(app, &view))));
+    let answer = Response::new(Json(Outcome::Task(Answer::of(task(app, &view)))));
     Ok(polled(answer, view.state.is_terminal()))
 }
 

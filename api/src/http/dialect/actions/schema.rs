@@ -20,6 +20,10 @@ pub fn schema(action: Action, catalog: &Catalog) -> Value {
             });
             order
         }
+        Action::Upload => json!({
+            "required": ["data"],
+            "properties": { "data": { "type": "string", "description": "A data: URL, or the file in base64" } },
+        }),
         Action::Query => json!({
             "required": ["taskId"],
             "properties": { "taskId": { "type": "string", "description": "In any dialect's spelling" } },

@@ -1,10 +1,11 @@
 //! A task in this dialect's words.
 
-use poem_openapi::Object;
+use poem_openapi::{Object, Union};
 
 use super::super::openai::links;
 use super::scene::Scene;
 use crate::app::App;
+use crate::http::upload::UploadView;
 use crate::http::value::{Amount, Moment, Shown};
 use crate::video::read::TaskView;
 use crate::video::state::State;
@@ -20,6 +21,32 @@ pub struct Answer {
     data: ActionTask,
     #[oai(flatten)]
     task: ActionTask,
+}
+
+/// What an action answers: a file that is kept, and the same under `data`.
+#[derive(Debug, Object)]
+#[oai(rename = "UploadAnswer")]
+pub struct UploadAnswer {
+    /// Always 0.
+    code: i32,
+    /// Always `ok`.
+    message: String,
+    data: UploadView,
+    #[oai(flatten)]
+    upload: UploadView,
+}
+
+impl UploadAnswer {
+    pub fn of(upload: UploadView) -> UploadAnswer {
+        UploadAnswer { code: 0, message: "ok".into(), data: upload.clone(), upload }
+    }
+}
+
+/// What an action came to.
+#[derive(Debug, Union)]
+pub enum Outcome {
+    Task(Answer),
+    Upload(UploadAnswer),
 }
 
 impl Answer {
