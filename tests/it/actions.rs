@@ -239,7 +239,7 @@ async fn options_are_fields_of_ours_or_a_provider_s_keys(app: TestApp) -> TestAp
             "options.duration: Allowed for bytedance/seedance-2-mini: 4 to 15 seconds",
         ),
         (json!({ "aspectRatio": "7:3" }), "options.aspectRatio: Allowed for bytedance/seedance-2-mini: "),
-        (json!({ "seed": "x" }), "options.seed: Must be a whole number"),
+        (json!({ "seed": "x" }), "options: seed can't be read as seed"),
         (json!({ "wobble": 1 }), "options: wobble is not allowed; bytedance/seedance-2-mini takes "),
     ] {
         let body = json!({ "prompt": "a fox", "options": options });

@@ -196,6 +196,17 @@ fn a_provider_is_there_once_and_only_a_test_provider_serves_all_models() {
 }
 
 #[test]
+fn a_default_model_is_there_and_takes_what_it_is_the_default_for() {
+    let with = |line: &str| parse(&format!("default_models = {{ {line} }}\n{MODEL}"));
+    let catalog = with("text_to_video = \"runner\"").unwrap();
+    assert_eq!(catalog.default_model(InputMode::TextToVideo).unwrap().id, "runner");
+    assert!(catalog.default_model(InputMode::ImageToVideo).is_none());
+    for line in ["text_to_video = \"flyer\"", "image_to_video = \"runner\"", "text_to_video = \"walker-1\""] {
+        assert!(matches!(with(line), Err(CatalogError::Inconsistent(_))), "{line}");
+    }
+}
+
+#[test]
 fn a_folder_that_is_not_there_is_named() {
     let error = Catalog::load_dir(Path::new("/nowhere/catalog")).unwrap_err();
     assert!(error.to_string().contains("/nowhere/catalog"));

@@ -67,10 +67,15 @@ pub fn fold(mut body: Fields, catalog: &Catalog) -> Folded {
     folded.errors.merge(scene.check(&mut folded.request, given, known.as_deref()));
     folded.names.say("inputMode", "scene");
     folded.request.provider = provider;
+    folded.request.metadata.extend(kept(scene, workspace));
+    folded
+}
+
+/// What the task keeps beside what it is made from.
+fn kept(scene: Scene, workspace: Option<String>) -> impl Iterator<Item = (String, Value)> {
     let scene = (scene == Scene::AdVideo).then(|| (KEPT_AS.to_owned(), scene.as_str().into()));
     let workspace = workspace.map(|id| (WORKSPACE.to_owned(), id.into()));
-    folded.request.metadata.extend(scene.into_iter().chain(workspace));
-    folded
+    scene.into_iter().chain(workspace)
 }
 
 fn workspace(body: &mut Fields) -> Option<String> {

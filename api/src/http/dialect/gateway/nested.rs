@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::super::super::body::Fields;
 use super::{Folded, LIFTED, Route, fold};
-use crate::video::catalog::{Catalog, InputMode, KnownField, Model};
+use crate::video::catalog::{Catalog, KnownField, Model};
 use crate::video::request::FieldErrors;
 
 /// Fields that are found here, but not in `metadata`, where they may be a customer's own.
@@ -63,8 +63,6 @@ pub fn fold_nested(
     folded.names.say("options", nested.field);
     own.into_iter().for_each(|(field, shown)| folded.names.say(field.field(), shown));
     folded.errors = respelled(folded.errors, &sent);
-    // Of a model that nobody knows it can't be told what it is made from, and need not.
-    folded.request.input_mode.get_or_insert(InputMode::TextToVideo);
     folded
 }
 
