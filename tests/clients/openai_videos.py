@@ -49,11 +49,11 @@ for variant in ("thumbnail", "spritesheet"):
 
 derived = [
     videos.remix(done.id, prompt="at night"),
-    videos.edit(video={"id": done.id}, prompt="in winter"),
+    # This library takes no {"id": …} for a video; the one for Node does.
     videos.edit(video=("clip.mp4", clip, "video/mp4"), prompt="in winter"),
-    videos.extend(video={"id": done.id}, prompt="it lands", seconds="8"),
+    videos.extend(video=("clip.mp4", clip, "video/mp4"), prompt="it lands", seconds="8"),
 ]
-assert [video.remixed_from_video_id for video in derived] == [done.id, done.id, None, done.id], derived
+assert [video.remixed_from_video_id for video in derived] == [done.id, None, None], derived
 for video in derived:
     assert videos.poll(video.id, poll_interval_ms=50).status == "completed"
 

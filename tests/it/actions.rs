@@ -33,6 +33,8 @@ on_both_engines!(
 const PATIENCE: Duration = Duration::from_secs(60);
 const ACTIONS: &str = "/api/actions";
 const IMAGE: &str = "https://example.com/reference.jpg";
+/// A PNG of one pixel.
+const PIXEL: &str = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
 const VIDEO: &str = "https://example.com/walk.mp4";
 
 async fn call(app: &TestApp, customer: &Customer, action: &str, body: &Value) -> Answer {
@@ -350,7 +352,10 @@ async fn each_schema_takes_what_the_action_takes(app: TestApp) -> TestApp {
     assert_eq!(list["data"], list["actions"]);
     let names: Vec<&str> =
         list["data"].as_array().unwrap().iter().map(|action| action["id"].as_str().unwrap()).collect();
-    assert_eq!(names, ["ai.video.generate", "ai.video.generate_and_wait", "ai.video.query"]);
+    assert_eq!(
+        names,
+        ["ai.video.generate", "ai.video.generate_and_wait", "ai.video.query", "storage.upload"]
+    );
     for action in list["data"].as_array().unwrap() {
         let name = action["id"].as_str().unwrap();
         let schema = app.get(&customer, &format!("{ACTIONS}/{name}/schema")).await;
@@ -380,6 +385,8 @@ async fn each_schema_takes_what_the_action_takes(app: TestApp) -> TestApp {
         ("ai.video.generate_and_wait", json!({ "prompt": "a fox", "timeoutMs": -1 }), false),
         ("ai.video.query", json!({ "taskId": task }), true),
         ("ai.video.query", json!({}), false),
+        ("storage.upload", json!({ "data": PIXEL }), true),
+        ("storage.upload", json!({}), false),
     ] {
         let schema = app.get(&customer, &format!("{ACTIONS}/{name}/schema")).await.expect(200);
         assert_eq!(jsonschema::is_valid(&schema, &body), is_valid, "{name} {body}");

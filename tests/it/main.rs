@@ -10,6 +10,7 @@ mod content;
 mod crash;
 mod deploy;
 mod description;
+mod docs;
 mod endpoint;
 mod errors;
 mod generations;

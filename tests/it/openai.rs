@@ -13,6 +13,7 @@ use tokio::process::Command;
 use crate::with;
 
 on_both_engines!(
+    the_published_examples_work_as_they_are_written,
     a_video_is_created_polled_and_fetched,
     a_form_and_an_urlencoded_body_mean_the_same_as_json,
     what_a_body_leaves_out_is_as_documented,
@@ -74,6 +75,37 @@ const REQUIRED: [&str; 13] = [
     "remixed_from_video_id",
     "error",
 ];
+
+/// As the documents of those systems print them.
+async fn the_published_examples_work_as_they_are_written(app: TestApp) -> TestApp {
+    let app = app.with_worker().await;
+    let customer = app.customer(Mode::Test, 1_000).await;
+    for body in [
+        json!({ "model": "sora-2", "prompt": "a fox jumps over a creek", "seconds": "4" }),
+        json!({
+            "model": "grok-imagine-1.0-video",
+            "prompt": "雨夜霓虹街道上的电影感推镜,光影丰富,运动自然",
+            "reference_images": ["https://example.com/ref-1.jpg"],
+            "seconds": 10,
+            "aspect_ratio": "16:9",
+            "resolution": "720P",
+        }),
+        json!({
+            "model": "kling-video",
+            "model_name": "kling-v2-6",
+            "mode": "t2v",
+            "prompt": "海边日落镜头,电影感,风吹长发",
+            "duration": 5,
+            "aspect_ratio": "16:9",
+        }),
+    ] {
+        let job = created(&app, &customer, &body).await;
+        let done = ended(&app, &customer, &job).await;
+        assert_eq!((&done["status"], &done["error"]), (&json!("completed"), &json!(null)), "{body}");
+        assert_eq!(done["videos"].as_array().unwrap().len(), 1, "{body}");
+    }
+    app
+}
 
 async fn a_video_is_created_polled_and_fetched(app: TestApp) -> TestApp {
     let app = app.with_worker().await;

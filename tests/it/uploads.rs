@@ -217,7 +217,7 @@ async fn a_request_takes_a_file_in_every_form_and_keeps_its_id(app: TestApp) -> 
     let bare = BASE64_STANDARD.encode(picture(640, 360));
     for form in [&format!("data:image/png;base64,{bare}"), &bare, &upload] {
         let task = app.generate(&customer, &image_to_video(json!({ "inputImageUrls": [form] }))).await;
-        assert_eq!(effective_media(&app, &task).await, [upload.clone()], "{form}");
+        assert_eq!(effective_media(&app, &task).await, std::slice::from_ref(&upload), "{form}");
         assert_eq!(app.finished(&customer, &task).await["state"], "completed");
     }
     let source = app.generate(&customer, &sora(json!({}))).await;

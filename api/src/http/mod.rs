@@ -149,7 +149,7 @@ fn operations() -> impl OpenApi {
         (native::Credits, native::Usage, credits::Redeem, credits::Alerts),
         (openai::Videos, openai::Item, openai::Derive, openai::Content, openai::Models),
         (actions::List, actions::Call, jobs::Create, jobs::Read),
-        (generations::Generations, kling::Create, kling::Read, jimeng::Jimeng),
+        (generations::Generations, kling::Tasks, kling::Read, jimeng::Jimeng),
         key::operations(),
         webhook::operations(),
         (account::Auth, account::Sessions, account::Password, account::SecondFactor, account::Beta),

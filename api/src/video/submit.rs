@@ -16,7 +16,7 @@ use super::price::{Explanation, PriceError, Quote};
 use super::price_version::VersionError;
 use super::quote::{LIFETIME_SECONDS, Promise, QuoteError};
 use super::read::ReadError;
-use super::request::{FieldErrors, GenerateRequest};
+use super::request::{FieldErrors, GenerateRequest, MediaRole};
 use super::rules::{self, Checked};
 use super::state::State;
 use super::{Payer, Video, metadata};
@@ -270,8 +270,10 @@ impl Video {
         if !payer.may_use(model) {
             return Err(SubmitError::ModelNotAllowed(model.id.clone()));
         }
+        let home = self.home_of_source(payer, &submission.request).await?;
+        let wanted = submission.request.provider.as_deref();
         let provider = self
-            .provider_for(&checked, submission.request.provider.as_deref(), payer.mode)
+            .provider_for(&checked, (wanted, home.as_deref()), payer.mode)
             .ok_or_else(|| SubmitError::ModelUnavailable(model.id.clone()))?;
         if let Some(token) = &submission.quote_id {
             let promise = self.quotes.read(token, (payer.account, payer.mode), hash, now)?;
@@ -283,13 +285,32 @@ impl Video {
         Ok(Priced { checked, provider, quote, quote_id: None })
     }
 
-    /// The first configured provider that serves the request; in live mode only the one that it names, if it does.
-    fn provider_for(&self, checked: &Checked, wanted: Option<&str>, mode: Mode) -> Option<String> {
+    /// The provider that made the task which this one is to change or to go on with: its clip lies there.
+    async fn home_of_source(
+        &self,
+        payer: &Payer,
+        request: &GenerateRequest,
+    ) -> Result<Option<String>, SubmitError> {
+        let source = request.media.iter().find(|medium| medium.role == MediaRole::SourceVideo);
+        let Some(id) = source.and_then(|medium| medium.url.parse().ok()) else { return Ok(None) };
+        let view = self.task(payer.account, id).await?;
+        Ok(view.and_then(|view| view.provider().map(str::to_owned)))
+    }
+
+    /// The first configured provider that serves the request, or the home of its source if that one does. In live mode only
+    /// the one that the request names, if it does.
+    fn provider_for(
+        &self,
+        checked: &Checked,
+        (wanted, home): (Option<&str>, Option<&str>),
+        mode: Mode,
+    ) -> Option<String> {
         let routes = self.catalog.routes_for(&checked.model, mode, &checked.passthrough);
         let fits = |name: &str| mode == Mode::Test || wanted.is_none_or(|wanted| wanted == name);
-        let is_there = |name: &str| self.configured.contains(name);
-        let route = routes.into_iter().find(|route| fits(route.provider) && is_there(route.provider))?;
-        Some(route.provider.to_owned())
+        let serving = routes.iter().map(|route| route.provider);
+        let serving = serving.filter(|name| fits(name) && self.configured.contains(*name));
+        // False comes first: of those that are equal the first one stays.
+        serving.min_by_key(|name| home != Some(*name)).map(str::to_owned)
     }
 
     fn rows(

@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use tokio::io::AsyncReadExt;
 use tokio_util::io::ReaderStream;
 
-use super::{Fields, bytes, is_json};
+use super::{Fields, bytes, is_empty, is_json};
 use crate::http::auth::app;
 use crate::http::error::ApiError;
 use crate::video::input::Files;
@@ -68,6 +68,9 @@ async fn read(request: &Request, body: &mut RequestBody) -> Result<(Fields, File
     let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     if is_json(content_type) {
         return Ok((Fields::parse(&bytes(body, limit_bytes).await?)?, Files::default()));
+    }
+    if content_type.is_empty() && is_empty(request.headers()) {
+        return Ok((Fields::default(), Files::default()));
     }
     let mut form = Form::new(&app(request)?.video.uploads);
     match essence.as_str() {

@@ -73,7 +73,7 @@ impl Found {
 
     fn millis(&self) -> Option<u64> {
         let millis = self.ticks? * self.scale.unwrap_or(1_000_000) as f64 / 1_000_000.0;
-        (millis >= 1.0 && millis < 1e12).then_some(millis as u64)
+        (1.0..1e12).contains(&millis).then_some(millis as u64)
     }
 }
 

@@ -137,12 +137,12 @@ async fn upload(
     fields: Fields,
 ) -> Result<Response<Json<Outcome>>, ApiError> {
     let upload = app.video.uploads.keep(caller.account, &file_of(fields)?).await?;
-    Ok(Response::new(Json(Outcome::Upload(UploadAnswer::of(upload_view(app, &upload))))))
+    Ok(Response::new(Json(Outcome::Upload(Box::new(UploadAnswer::of(upload_view(app, &upload)))))))
 }
 
 fn ordered(app: &App, taken: Taken) -> Response<Json<Outcome>> {
     let location = format!("/api/ai/tasks/{}", taken.view.task.id);
-    let body = Outcome::Task(Answer::of(task(app, &taken.view).warned(taken.warnings.clone())));
+    let body = Outcome::Task(Box::new(Answer::of(task(app, &taken.view).warned(taken.warnings.clone()))));
     polled(taken.answer(body, &location), taken.view.state.is_terminal())
 }
 
@@ -156,7 +156,7 @@ async fn query(
     let Some(id) = id else { return Err(required("taskId").into()) };
     let id = id.parse().map_err(|_| ApiError::TaskNotFound)?;
     let view = find(app, caller.account, id).await?;
-    let answer = Response::new(Json(Outcome::Task(Answer::of(task(app, &view)))));
+    let answer = Response::new(Json(Outcome::Task(Box::new(Answer::of(task(app, &view))))));
     Ok(polled(answer, view.state.is_terminal()))
 }
 

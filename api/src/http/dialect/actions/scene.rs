@@ -8,6 +8,7 @@ use crate::video::request::{FieldErrors, GenerateRequest};
 pub const KEPT_AS: &str = "scene";
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::enum_variant_names, reason = "the words of the format")]
 pub enum Scene {
     #[default]
     TextToVideo,

@@ -45,8 +45,8 @@ impl UploadAnswer {
 /// What an action came to.
 #[derive(Debug, Union)]
 pub enum Outcome {
-    Task(Answer),
-    Upload(UploadAnswer),
+    Task(Box<Answer>),
+    Upload(Box<UploadAnswer>),
 }
 
 impl Answer {

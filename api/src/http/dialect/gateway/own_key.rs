@@ -9,7 +9,7 @@ use crate::video::catalog::Model;
 
 /// The keys, and what each would be.
 const OWN_KEYS: [(&str, &str); 6] = [
-    ("fps", "frame rate"),
+    ("fps", "frame rate but its own"),
     ("static_mask", "mask"),
     ("dynamic_masks", "masks"),
     ("voice_list", "voices"),

@@ -299,7 +299,7 @@ fn what_contradicts_itself_is_refused_by_name() {
         (json!({ "function_mode": "magic" }), "function_mode", "i2v_first_last"),
         (json!({ "mode": "t2v", "function_mode": "i2v" }), "function_mode", "t2v"),
         (json!({ "response_format": "b64_json" }), "response_format", "url"),
-        (json!({ "fps": 24 }), "fps", "frame rate of its own"),
+        (json!({ "fps": 24 }), "fps", "frame rate but its own"),
         (json!({ "image": 5 }), "image", "Must be a URL"),
         (json!({ "images": [{ "caption": "x" }] }), "images", "Must be a URL"),
         (json!({ "content": [{ "type": "smell" }] }), "content", "Each part"),

@@ -1,4 +1,4 @@
-//! `GET /kling/v1/videos/{kind}` and `GET /kling/v1/videos/{kind}/{id}`.
+//! `GET /kling/v1/videos/{kind}/{id}`.
 
 use std::sync::Arc;
 
@@ -6,36 +6,22 @@ use entity::AccountId;
 use poem::Request;
 use poem::web::Data;
 use poem_openapi::OpenApi;
-use poem_openapi::param::{Path, Query};
+use poem_openapi::param::Path;
 use poem_openapi::payload::{Json, Response};
 
 use super::super::record::polled;
 use super::external;
 use super::kind::Kind;
-use super::view::{KlingAnswer, KlingPage, answer, page};
+use super::view::{KlingAnswer, answer};
 use crate::app::App;
 use crate::http::Tag;
 use crate::http::auth::{Caller, VideosRead};
 use crate::http::error::ApiError;
 use crate::http::query::OneOf;
 use crate::http::request_id;
-use crate::http::value::Bounded;
-use crate::video::list::{Direction, Filter};
 use crate::video::read::TaskView;
 
 pub struct Read;
-
-/// As far as Kling's own pages go.
-type PageNumber = Bounded<1, 1000>;
-type PageSize = Bounded<1, 500>;
-
-fn first() -> PageNumber {
-    Bounded(1)
-}
-
-fn thirty() -> PageSize {
-    Bounded(30)
-}
 
 #[OpenApi(tag = "Tag::Gateways")]
 impl Read {
@@ -59,42 +45,6 @@ impl Read {
     ) -> Result<Response<Json<Box<KlingAnswer>>>, ApiError> {
         let view = find(&app, caller.account, &id).await?.ok_or(ApiError::TaskNotFound)?;
         Ok(polled(&view, Box::new(answer(&app, &view, request_id::noted(request)))))
-    }
-
-    /// List Kling tasks
-    ///
-    /// What was made on this path, newest first, page by page. Tasks that arrive meanwhile move the others on.
-    ///
-    /// Scope: `videos:read`.
-    #[oai(path = "/kling/v1/videos/:kind", method = "get", operation_id = "listKlingTasks")]
-    #[expect(clippy::too_many_arguments, reason = "each is a parameter of the request")]
-    async fn list(
-        &self,
-        app: Data<&Arc<App>>,
-        caller: Caller<VideosRead>,
-        /// What kind of video.
-        kind: Path<OneOf<Kind>>,
-        /// Counted from 1.
-        #[oai(name = "pageNum", default = "first")]
-        number: Query<PageNumber>,
-        /// Tasks on a page.
-        #[oai(name = "pageSize", default = "thirty")]
-        size: Query<PageSize>,
-        request: &Request,
-    ) -> Result<Json<KlingPage>, ApiError> {
-        let filter = Filter { dialect: Some(kind.0.0.dialect()), ..Filter::default() };
-        let (number, size) = (number.0.0, size.0.0);
-        let before = u64::from(number - 1) * u64::from(size);
-        let after = match before {
-            0 => None,
-            before => match app.video.nth(caller.account, &filter, before).await? {
-                None => return Ok(Json(page(&app, &[], request_id::noted(request)))),
-                last => last,
-            },
-        };
-        let tasks =
-            app.video.tasks(caller.account, &filter, after, (size as usize, Direction::Desc)).await?.tasks;
-        Ok(Json(page(&app, &tasks, request_id::noted(request))))
     }
 }
 

@@ -1,9 +1,9 @@
-//! Videos from videos: remix, edit, extend. A source of the caller's own gives its model, its size and the provider where it
-//! lies; the price is that of any video of that model and length.
+//! Videos from videos: remix, edit, extend. A source of the caller's own gives its model, its size and its sound; the price is
+//! that of any video of that model and length.
 
 use std::sync::Arc;
 
-use entity::{AccountId, Mode};
+use entity::AccountId;
 use poem::Request;
 use poem::web::Data;
 use poem_openapi::param::Path;
@@ -150,7 +150,7 @@ pub async fn source(
     Ok(Some(app.video.task(account, id).await?.ok_or(ApiError::TaskNotFound)?))
 }
 
-/// The body as an order of the source's kind: its model, size and sound unless the body says otherwise, made where it lies.
+/// The body as an order of the source's kind: its model, size and sound unless the body says otherwise.
 pub fn derived(app: &App, fields: Fields, wish: Wish, source: Option<&TaskView>) -> Folded {
     let model = source.map_or(&app.config.videos_default_model, |source| &source.task.model);
     let route = Route { model: Some(model), wish: Some(wish) };
@@ -165,10 +165,6 @@ pub fn derived(app: &App, fields: Fields, wish: Wish, source: Option<&TaskView>)
         request.aspect_ratio.get_or_insert_with(|| effective.aspect_ratio.to_string());
         request.duration_s.get_or_insert(effective.duration_s);
         request.generate_audio.get_or_insert(effective.audio);
-    }
-    // The clip lies there; the sandbox serves everything.
-    if source.task.mode == Mode::Live {
-        request.provider = source.provider().map(str::to_owned);
     }
     folded
 }

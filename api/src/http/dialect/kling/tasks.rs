@@ -1,11 +1,11 @@
-//! `POST /kling/v1/videos/{kind}`.
+//! `GET` and `POST /kling/v1/videos/{kind}`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use poem::Request;
 use poem::web::Data;
-use poem_openapi::param::Path;
+use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::{Json, Response};
 use poem_openapi::{Object, OpenApi};
 use serde_json::Value;
@@ -14,17 +14,31 @@ use super::super::record::task_name;
 use super::external::accept_once;
 use super::fold::fold;
 use super::kind::Kind;
-use super::view::{KlingAnswer, answer};
+use super::view::{KlingAnswer, KlingPage, answer, page};
 use crate::app::App;
 use crate::http::Tag;
-use crate::http::auth::{Caller, VideosWrite};
+use crate::http::auth::{Caller, VideosRead, VideosWrite};
 use crate::http::body::JsonObject;
 use crate::http::error::ApiError;
 use crate::http::idempotency::IdempotencyKey;
 use crate::http::query::{OneOf, Word};
 use crate::http::request_id;
+use crate::http::value::Bounded;
+use crate::video::list::{Direction, Filter};
 
-pub struct Create;
+pub struct Tasks;
+
+/// As far as Kling's own pages go.
+type PageNumber = Bounded<1, 1000>;
+type PageSize = Bounded<1, 500>;
+
+fn first() -> PageNumber {
+    Bounded(1)
+}
+
+fn thirty() -> PageSize {
+    Bounded(30)
+}
 
 // Only describes the body: `gateway::fold` reads it, under all the names that docs/DIALECTS.md lists.
 /// What to make. Takes every field of `POST /v1/video/generations`, too; unknown ones are ignored and named in `warnings`.
@@ -76,7 +90,42 @@ struct KlingRequest {
 }
 
 #[OpenApi(tag = "Tag::Gateways")]
-impl Create {
+impl Tasks {
+    /// List Kling tasks
+    ///
+    /// What was made on this path, newest first, page by page. Tasks that arrive meanwhile move the others on.
+    ///
+    /// Scope: `videos:read`.
+    #[oai(path = "/kling/v1/videos/:kind", method = "get", operation_id = "listKlingTasks")]
+    async fn list(
+        &self,
+        app: Data<&Arc<App>>,
+        caller: Caller<VideosRead>,
+        /// What kind of video.
+        kind: Path<OneOf<Kind>>,
+        /// Counted from 1.
+        #[oai(name = "pageNum", default = "first")]
+        number: Query<PageNumber>,
+        /// Tasks on a page.
+        #[oai(name = "pageSize", default = "thirty")]
+        size: Query<PageSize>,
+        request: &Request,
+    ) -> Result<Json<KlingPage>, ApiError> {
+        let filter = Filter { dialect: Some(kind.0.0.dialect()), ..Filter::default() };
+        let (number, size) = (number.0.0, size.0.0);
+        let before = u64::from(number - 1) * u64::from(size);
+        let after = match before {
+            0 => None,
+            before => match app.video.nth(caller.account, &filter, before).await? {
+                None => return Ok(Json(page(&app, &[], request_id::noted(request)))),
+                last => last,
+            },
+        };
+        let tasks =
+            app.video.tasks(caller.account, &filter, after, (size as usize, Direction::Desc)).await?.tasks;
+        Ok(Json(page(&app, &tasks, request_id::noted(request))))
+    }
+
     /// Create a Kling task
     ///
     /// Holds what the video costs, queues it and answers at once. The path says what it is made from.
