@@ -12,7 +12,7 @@ pub struct NewWebhookBody {
     /// What it wants to hear of; all of it if left out. `video.completed`, `video.failed`, `video.canceled`,
     /// `video.expired`, `credits.low`, `credits.depleted`, `credits.recovered`, or several at once: `video.*`, `credits.*`,
     /// `*`.
-    #[oai(validator(min_items = 1, max_items = 10))]
+    #[oai(validator(min_items = 1))]
     events: Option<Vec<String>>,
     /// For yourself.
     #[oai(validator(max_length = 200))]
@@ -27,7 +27,7 @@ pub struct WebhookChangeBody {
     #[oai(validator(max_length = 2048))]
     url: Option<String>,
     /// What it wants to hear of from now on; null: all of it.
-    #[oai(validator(min_items = 1, max_items = 10))]
+    #[oai(validator(min_items = 1))]
     events: Option<Vec<String>>,
     /// True: nothing is sent, and nothing that happens is kept for it. False: it is sent to again, also when it was disabled.
     paused: Option<bool>,
