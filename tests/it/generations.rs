@@ -195,3 +195,34 @@ async fn refusals_are_openai_s() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_of_a_form_is_the_image_to_begin_with() {
+    run(Engine::Sqlite, |app| async {
+        let app = app.with_worker().await;
+        let customer = app.customer(Mode::Test, 100).await;
+        let mut form = Vec::new();
+        for (name, value) in [("model", "sora-2"), ("prompt", "it moves"), ("duration", "4")] {
+            form.extend(
+                format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+                    .into_bytes(),
+            );
+        }
+        form.extend(b"--b\r\nContent-Disposition: form-data; name=\"image\"; filename=\"a.png\"\r\n\r\n");
+        form.extend(crate::uploads::pixel());
+        form.extend(b"\r\n--b--\r\n");
+        let request = app.client.post(format!("{}{PATH}", app.url)).bearer_auth(&customer.key);
+        let answer = request
+            .header("content-type", "multipart/form-data; boundary=b")
+            .body(form)
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(answer.status(), 200);
+        let made: Value = answer.json().await.unwrap();
+        let task = app.finished(&customer, made["task_id"].as_str().unwrap()).await;
+        assert_eq!((&task["state"], &task["inputMode"]), (&json!("completed"), &json!("image_to_video")));
+        app
+    })
+    .await;
+}

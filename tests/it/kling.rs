@@ -350,3 +350,21 @@ async fn refusals_have_kling_s_numbers() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_finished_video_is_extended_with_the_model_that_made_it() {
+    run(Engine::Sqlite, |app| async {
+        let app = app.with_worker().await;
+        let customer = app.customer(Mode::Test, 1_000).await;
+        let first = json!({ "model_name": "kling-v1-6", "prompt": "a fox", "duration": "5" });
+        let first = submit(&app, &customer, TEXT, &first).await;
+        app.finished(&customer, &first).await;
+        let longer = json!({ "video_id": first, "prompt": "it lands" });
+        let longer = submit(&app, &customer, "/kling/v1/videos/video-extend", &longer).await;
+        let longer = app.finished(&customer, &longer).await;
+        let told = (&longer["state"], &longer["inputMode"], &longer["model"]);
+        assert_eq!(told, (&json!("completed"), &json!("video_extend"), &json!("kling-v1-6")));
+        app
+    })
+    .await;
+}

@@ -30,7 +30,7 @@ pub const PIXEL: &str = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABC
 /// How long a test waits for something that is certain to happen before it gives up.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-fn pixel() -> Vec<u8> {
+pub fn pixel() -> Vec<u8> {
     BASE64_STANDARD.decode(PIXEL.split_once(',').unwrap().1).unwrap()
 }
 

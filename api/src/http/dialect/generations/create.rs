@@ -11,7 +11,7 @@ use poem_openapi::{Object, OpenApi};
 use serde_json::Value;
 
 use super::super::accept::accept;
-use super::super::gateway::{self, Route};
+use super::super::gateway::{self, Folded, Route};
 use super::super::record::{polled, task_name};
 use super::DIALECT;
 use super::view::{Created, Generation, created, generation};
@@ -77,6 +77,7 @@ impl Generations {
     ) -> Result<Response<Json<Box<Created>>>, ApiError> {
         let route = Route { model: Some(&app.config.videos_default_model), wish: None };
         let folded = gateway::fold(body.fields, &app.video.catalog, route);
+        let folded = Folded { files: body.files, ..folded };
         let mut taken = accept(&app, &caller, DIALECT, key, request.headers(), folded).await?;
         let warnings = std::mem::take(&mut taken.warnings);
         let location = format!("/v1/video/generations/{}", task_name(taken.view.task.id));
