@@ -145,9 +145,7 @@ fn upright_as_openai_s(app: &App, request: &mut GenerateRequest) {
 /// The answer to a video that was just ordered.
 pub fn created(app: &App, taken: Taken) -> Response<Json<Box<Video>>> {
     let mut body = video(app, &taken.view);
-    body.warn(taken.warnings);
+    body.warn(taken.warnings.clone());
     let location = format!("/v1/videos/{}", body.id());
-    let response =
-        Response::new(Json(Box::new(body))).header("Location", location).header("x-should-retry", "false");
-    if taken.replayed { response.header("Idempotent-Replayed", "true") } else { response }
+    taken.answer(Box::new(body), &location)
 }
