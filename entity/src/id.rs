@@ -111,6 +111,13 @@ impl FromStr for EventId {
     }
 }
 
+impl TaskId {
+    /// As another dialect spells it: with this prefix, in lower case.
+    pub fn spelled(self, prefix: &str) -> String {
+        format!("{prefix}_{}", Ulid(self.0.as_u128())).to_ascii_lowercase()
+    }
+}
+
 fn own_spelling(prefix: &str, text: &str) -> Result<Uuid, IdError> {
     let ulid = text.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('_')).ok_or(IdError)?;
     decode(ulid)
@@ -145,6 +152,7 @@ mod tests {
         for spelling in [
             format!("video_{ulid}"),
             format!("task_{ulid}"),
+            id.spelled("task"),
             ulid.to_owned(),
             id.0.to_string(),
             id.to_string(),

@@ -110,7 +110,7 @@ async fn the_published_examples_work_as_they_are_written(app: TestApp) -> TestAp
 async fn a_video_is_created_polled_and_fetched(app: TestApp) -> TestApp {
     let app = app.with_worker().await;
     let customer = app.customer(Mode::Live, 100).await;
-    let answer = app.post(&customer, VIDEOS, &wan(json!({}))).await;
+    let answer = app.post(&customer, VIDEOS, &wan(json!({ "user": "u-7" }))).await;
     assert_eq!(answer.header("x-should-retry"), Some("false"));
     let location = answer.header("location").unwrap().to_owned();
     let video = answer.expect(200);
@@ -127,6 +127,7 @@ async fn a_video_is_created_polled_and_fetched(app: TestApp) -> TestApp {
         ("credits_used", json!(30)),
         ("videos", json!([])),
         ("url", json!(null)),
+        ("user", json!("u-7")),
     ] {
         assert_eq!(video[member], value, "{member}");
     }
@@ -321,6 +322,10 @@ async fn what_a_client_library_sends_again_on_its_own_is_bought_once(app: TestAp
     let other = send("1", wan(json!({ "prompt": "a bear" }))).await.expect(200);
     let ids: BTreeSet<String> = [&first, &anew, &other].into_iter().map(id).collect();
     assert_eq!(ids.len(), 3);
+    // What was ordered by a key is known by it alone.
+    let keyed = wan(json!({ "prompt": "a crow" }));
+    let by_key = app.post_keyed(&customer, VIDEOS, &keyed, "crow").await.expect(200);
+    assert_ne!(send("1", keyed).await.expect(200)["id"], by_key["id"]);
     // What nobody can have waited for is no repetition.
     app.advance(3_600);
     let late = send("1", wan(json!({}))).await.expect(200);

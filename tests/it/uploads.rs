@@ -16,6 +16,7 @@ on_both_engines!(
     a_file_is_one_upload_whichever_way_it_comes,
     an_upload_is_fetched_by_key_and_by_link,
     an_upload_is_nobody_else_s,
+    a_request_names_so_many_files_and_none_of_them_is_looked_at_beyond,
     what_is_no_file_that_we_take_is_refused_with_what_is,
     a_file_may_be_as_large_as_its_kind,
     a_request_takes_a_file_in_every_form_and_keeps_its_id,
@@ -126,6 +127,22 @@ async fn an_upload_is_fetched_by_key_and_by_link(app: TestApp) -> TestApp {
     app.advance(4 * 86_400);
     let gone = app.get(&customer, &path).await;
     assert_eq!((gone.status.as_u16(), &gone.body["code"]), (404, &json!("upload_not_found")));
+    app
+}
+
+async fn a_request_names_so_many_files_and_none_of_them_is_looked_at_beyond(app: TestApp) -> TestApp {
+    let customer = app.customer(Mode::Test, 100).await;
+    let upload = given(&app, &customer, pixel()).await["id"].as_str().unwrap().to_owned();
+    let order = |images: Vec<&str>| with(sora(json!({})), json!({ "referenceImageUrls": images }));
+    let mut images = vec![upload.as_str(); 32];
+    // Refused for the model's sake only: it takes none.
+    let enough = app.post(&customer, "/api/ai/video/generate", &order(images.clone())).await.expect(400);
+    assert!(!enough.to_string().contains("in all"), "{enough:#}");
+    images.push(PIXEL);
+    let many = app.post(&customer, "/api/ai/video/generate", &order(images)).await.expect(400);
+    let told = many["details"]["fieldErrors"]["referenceImageUrls"].to_string();
+    assert!(told.contains("32 files, uploads and tasks in all"), "{many:#}");
+    assert_eq!(app.balance(&customer).await, (json!(100), json!(0)));
     app
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::App;
 use crate::video::event::body;
-use crate::video::read::{ReadError, TaskView};
+use crate::video::read::TaskView;
 
 /// A task as its dialect tells of it.
 #[derive(Clone, Debug)]
@@ -29,13 +29,14 @@ pub enum Reader {
     Endpoint,
 }
 
-/// The body of an event's webhook; `None` when it is about a task that was deleted.
-pub async fn compose(app: &App, event: &event::Model, reader: Reader) -> Result<Option<String>, ReadError> {
-    let Some(task) = event.task_id else { return Ok(Some(envelope(event, body(event)))) };
-    let Some(view) = app.video.task(event.account_id, task).await? else { return Ok(None) };
-    let Wording { data, callback } = (app.wording)(app, &view);
+/// The body of an event's webhook, with the task that it is about as that is now; `None` when that was deleted.
+pub fn compose(app: &App, event: &event::Model, task: Option<&TaskView>, reader: Reader) -> Option<String> {
+    if event.task_id.is_none() {
+        return Some(envelope(event, body(event)));
+    }
+    let Wording { data, callback } = (app.wording)(app, task?);
     let own = callback.filter(|_| reader == Reader::Callback);
-    Ok(Some(own.map_or_else(|| envelope(event, data), |own| own.to_string())))
+    Some(own.map_or_else(|| envelope(event, data), |own| own.to_string()))
 }
 
 fn envelope(event: &event::Model, data: Value) -> String {

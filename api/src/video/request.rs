@@ -203,6 +203,16 @@ impl FieldErrors {
         }
     }
 
+    /// The same under other names: `name` says what a field is called instead, if it is.
+    pub fn renamed<'n>(self, name: impl Fn(&str) -> Option<&'n str>) -> FieldErrors {
+        let mut renamed = FieldErrors { form: self.form, ..FieldErrors::default() };
+        for (field, messages) in self.fields {
+            let field = name(&field).map_or(field, str::to_owned);
+            renamed.fields.entry(field).or_default().extend(messages);
+        }
+        renamed
+    }
+
     /// The messages of one field; empty when it is fine.
     pub fn of(&self, field: &str) -> &[String] {
         self.fields.get(field).map_or(&[], Vec::as_slice)

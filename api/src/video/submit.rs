@@ -11,12 +11,12 @@ use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySel
 use tracing::Instrument;
 use tracing::field::Empty;
 
-use super::input::{Files, InputError};
+use super::input::{Files, InputError, TakenIn};
 use super::price::{Explanation, PriceError, Quote};
 use super::price_version::VersionError;
 use super::quote::{LIFETIME_SECONDS, Promise, QuoteError};
 use super::read::ReadError;
-use super::request::{FieldErrors, GenerateRequest, MediaRole};
+use super::request::{FieldErrors, GenerateRequest};
 use super::rules::{self, Checked};
 use super::state::State;
 use super::{Payer, Video, metadata};
@@ -121,7 +121,7 @@ impl Video {
 
     async fn accept(&self, payer: &Payer, mut submission: Submission) -> Result<Accepted, SubmitError> {
         let Submission { request, files, .. } = &mut submission;
-        let objections = self.take_in(payer.account, request, files, true).await?;
+        let TakenIn { objections, home } = self.take_in(payer.account, request, files, true).await?;
         let hash = submission.request.content_hash(submission.dialect);
         if submission.is_repeated
             && submission.idempotency_key.is_none()
@@ -130,7 +130,7 @@ impl Video {
             return self.replayed(payer.account, task).await;
         }
         let held = match objections.is_empty() {
-            true => self.hold(payer, &submission, &hash).await,
+            true => self.hold(payer, &submission, &hash, home).await,
             false => Err(self.refusal(payer.mode, &submission.request, objections).into()),
         };
         let refused = match held {
@@ -150,9 +150,10 @@ impl Video {
         payer: &Payer,
         submission: &Submission,
         hash: &[u8],
+        home: Option<String>,
     ) -> Result<Accepted, SubmitError> {
         let now = self.clock.now();
-        let priced = self.price(payer, submission, hash, now).await?;
+        let priced = self.price(payer, submission, (hash, home), now).await?;
         let (credits_used, warnings) = (priced.quote.credits, priced.checked.warnings.clone());
         let accept = self.rows(payer, submission, hash.to_vec(), priced, now)?;
         let own = accept.task.id;
@@ -184,14 +185,14 @@ impl Video {
     /// quoted may send them again, or name the uploads that they have become.
     pub async fn quote(&self, payer: &Payer, mut submission: Submission) -> Result<Quoted, SubmitError> {
         let Submission { request, files, .. } = &mut submission;
-        let objections = self.take_in(payer.account, request, files, false).await?;
+        let TakenIn { objections, home } = self.take_in(payer.account, request, files, false).await?;
         if !objections.is_empty() {
             return Err(self.refusal(payer.mode, request, objections).into());
         }
         let now = self.clock.now();
         let hash = submission.request.content_hash(submission.dialect);
         let unquoted = Submission { quote_id: None, ..submission };
-        let priced = self.price(payer, &unquoted, &hash, now).await?;
+        let priced = self.price(payer, &unquoted, (&hash, home), now).await?;
         let expires_at = now.plus_seconds(LIFETIME_SECONDS);
         let promise = Promise {
             id: self.clock.new_id(),
@@ -248,6 +249,7 @@ impl Video {
             .filter(task::Column::AccountId.eq(payer.account))
             .filter(task::Column::CreatedAt.gte(since))
             .filter(task::Column::RequestHash.eq(hash))
+            .filter(task::Column::IdempotencyKey.is_null())
             .filter(task::Column::DeletedAt.is_null())
             .filter(match payer.key {
                 Some(key) => task::Column::KeyId.eq(key),
@@ -262,7 +264,7 @@ impl Video {
         &self,
         payer: &Payer,
         submission: &Submission,
-        hash: &[u8],
+        (hash, home): (&[u8], Option<String>),
         now: Timestamp,
     ) -> Result<Priced, SubmitError> {
         let checked = rules::check(&submission.request, &self.catalog, payer.mode, now.seconds())?;
@@ -270,7 +272,6 @@ impl Video {
         if !payer.may_use(model) {
             return Err(SubmitError::ModelNotAllowed(model.id.clone()));
         }
-        let home = self.home_of_source(payer, &submission.request).await?;
         let wanted = submission.request.provider.as_deref();
         let provider = self
             .provider_for(&checked, (wanted, home.as_deref()), payer.mode)
@@ -285,18 +286,6 @@ impl Video {
         Ok(Priced { checked, provider, quote, quote_id: None })
     }
 
-    /// The provider that made the task which this one is to change or to go on with: its clip lies there.
-    async fn home_of_source(
-        &self,
-        payer: &Payer,
-        request: &GenerateRequest,
-    ) -> Result<Option<String>, SubmitError> {
-        let source = request.media.iter().find(|medium| medium.role == MediaRole::SourceVideo);
-        let Some(id) = source.and_then(|medium| medium.url.parse().ok()) else { return Ok(None) };
-        let view = self.task(payer.account, id).await?;
-        Ok(view.and_then(|view| view.provider().map(str::to_owned)))
-    }
-
     /// The first configured provider that serves the request, or the home of its source if that one does. In live mode only
     /// the one that the request names, if it does.
     fn provider_for(
@@ -309,8 +298,7 @@ impl Video {
         let fits = |name: &str| mode == Mode::Test || wanted.is_none_or(|wanted| wanted == name);
         let serving = routes.iter().map(|route| route.provider);
         let serving = serving.filter(|name| fits(name) && self.configured.contains(*name));
-        // False comes first: of those that are equal the first one stays.
-        serving.min_by_key(|name| home != Some(*name)).map(str::to_owned)
+        preferred(serving, home).map(str::to_owned)
     }
 
     fn rows(
@@ -372,6 +360,29 @@ impl Video {
             epoch: None,
             fence: 0,
             created_at: now,
+        }
+    }
+}
+
+/// The home if it is among those that serve, else the first of them.
+fn preferred<'n>(serving: impl Iterator<Item = &'n str>, home: Option<&str>) -> Option<&'n str> {
+    // False comes first, and of equals the first one stays.
+    serving.min_by_key(|name| home != Some(*name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_stays_where_its_source_lies_if_that_provider_serves_it() {
+        for (serving, home, chosen) in [
+            (&["kie", "fal"][..], None, Some("kie")),
+            (&["kie", "fal"], Some("fal"), Some("fal")),
+            (&["kie", "fal"], Some("kling"), Some("kie")),
+            (&[], Some("fal"), None),
+        ] {
+            assert_eq!(preferred(serving.iter().copied(), home), chosen, "{serving:?} {home:?}");
         }
     }
 }

@@ -4,7 +4,7 @@
 //! An upload belongs to an account, so that test keys see nothing of live ones. Its bytes stay until nobody can want them:
 //! until it expires or is deleted, and until the last task that was accepted with it is over.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -211,22 +211,37 @@ impl Uploads {
         Ok(upload::Entity::find_by_id(id).one(self.db.read()).await?)
     }
 
-    /// An upload of this account that a task will need: its bytes stay until then, whatever becomes of it.
-    pub async fn need(
+    /// Uploads of this account that have not expired. With `until` a task will need them: their bytes stay until then,
+    /// whatever becomes of them.
+    pub async fn of_account(
         &self,
         account: AccountId,
-        id: UploadId,
-        until: Timestamp,
-    ) -> Result<Option<upload::Model>, UploadError> {
-        let Some(found) = self.find(account, id).await? else { return Ok(None) };
-        if found.needed_until >= until {
-            return Ok(Some(found));
+        ids: &[UploadId],
+        until: Option<Timestamp>,
+    ) -> Result<HashMap<UploadId, upload::Model>, UploadError> {
+        if ids.is_empty() {
+            return Ok(HashMap::new());
         }
-        let tx = self.db.begin().await?;
-        later(&tx, id, Column::NeededUntil, until).await?;
-        tx.commit().await?;
-        // Looked at again: it may have been swept in between.
-        self.find(account, id).await
+        let own = || {
+            upload::Entity::find()
+                .filter(Column::Id.is_in(ids.iter().copied()))
+                .filter(Column::AccountId.eq(account))
+                .filter(Column::ExpiresAt.gt(self.clock.now()))
+        };
+        let mut found = own().all(self.db.read()).await?;
+        if let Some(until) = until.filter(|until| found.iter().any(|upload| upload.needed_until < *until)) {
+            let tx = self.db.begin().await?;
+            upload::Entity::update_many()
+                .col_expr(Column::NeededUntil, Expr::value(until))
+                .filter(Column::Id.is_in(found.iter().map(|upload| upload.id)))
+                .filter(Column::NeededUntil.lt(until))
+                .exec(&tx)
+                .await?;
+            // Looked at again: some may have been swept in between.
+            found = own().all(&tx).await?;
+            tx.commit().await?;
+        }
+        Ok(found.into_iter().map(|upload| (upload.id, upload)).collect())
     }
 
     /// Takes an upload from its account. Answers with the key of its bytes if nobody needs them any more; `None` when there

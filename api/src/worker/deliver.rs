@@ -8,10 +8,11 @@ mod outcome;
 mod record;
 mod take;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use entity::delivery::DeliveryState;
-use entity::{EventId, delivery};
+use entity::{EventId, delivery, event};
 use fail::fail_point;
 use reqwest::Method;
 use reqwest::header::RETRY_AFTER;
@@ -25,7 +26,9 @@ use self::outcome::{Answer, Lesson, after};
 use self::record::record;
 use self::take::{Parcel, take};
 use super::{Context, pause};
+use crate::app::App;
 use crate::app::message::{Reader, compose};
+use crate::video::read::{ReadError, TaskView};
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -56,13 +59,16 @@ pub async fn run(context: Context, stop: CancellationToken, tasks: TaskTracker) 
 async fn deliver(context: &Context, parcel: Parcel, mut place: Place) {
     let reader =
         if parcel.delivery.endpoint == delivery::CALLBACK { Reader::Callback } else { Reader::Endpoint };
-    let (after, lesson) = match compose(&context.app, &parcel.event, reader).await {
-        Ok(Some(body)) => sent(context, &parcel, body).await,
-        Ok(None) => (given_up(parcel.delivery.clone()), Lesson::Nothing),
+    let task = match task_of(&context.app, &parcel.event).await {
+        Ok(task) => task,
         Err(error) => {
-            tracing::warn!(%error, "a webhook could not be composed; it is tried again");
+            tracing::warn!(%error, "a webhook's task could not be read; it is tried again");
             return;
         }
+    };
+    let (after, lesson) = match compose(&context.app, &parcel.event, task.as_deref(), reader) {
+        Some(body) => sent(context, &parcel, body).await,
+        None => (given_up(parcel.delivery.clone()), Lesson::Nothing),
     };
     if lesson != Lesson::Nothing {
         place.ended(lesson == Lesson::Listens);
@@ -71,6 +77,13 @@ async fn deliver(context: &Context, parcel: Parcel, mut place: Place) {
     let now = context.app.clock.now();
     if let Err(error) = record(&context.app.db, after, lesson, parcel.delivery.tries, now).await {
         tracing::warn!(%error, "the outcome of a webhook could not be written; it is sent again");
+    }
+}
+
+async fn task_of(app: &App, event: &event::Model) -> Result<Option<Arc<TaskView>>, ReadError> {
+    match event.task_id {
+        Some(task) => app.video.task(event.account_id, task).await,
+        None => Ok(None),
     }
 }
 

@@ -46,7 +46,7 @@ pub fn poll_answer(app: &App, view: &TaskView) -> Value {
 }
 
 /// A task's id in any dialect's spelling; what is none is the id of no task.
-fn task_id(text: &str) -> Result<TaskId, ApiError> {
+pub fn task_id(text: &str) -> Result<TaskId, ApiError> {
     text.parse().map_err(|_| ApiError::TaskNotFound)
 }
 

@@ -10,11 +10,9 @@ mod models;
 mod videos;
 mod view;
 
-use entity::TaskId;
 use serde_json::Value;
 
 use crate::app::App;
-use crate::http::error::ApiError;
 use crate::video::read::TaskView;
 
 pub use content::Content;
@@ -23,7 +21,7 @@ pub use error::{ErrorAnswer, ErrorBody, error_body, told};
 pub use item::Item;
 pub use models::Models;
 pub use videos::Videos;
-pub use view::{links, status};
+pub use view::status;
 
 /// Names these routes: the same idempotency key and content on another dialect's route is another request.
 pub const DIALECT: &str = "openai";
@@ -31,9 +29,4 @@ pub const DIALECT: &str = "openai";
 /// What `GET /v1/videos/{id}` answers.
 pub fn poll_answer(app: &App, view: &TaskView) -> Value {
     poem_openapi::types::ToJSON::to_json(&view::video(app, view)).unwrap_or_default()
-}
-
-/// A task's id in any dialect's spelling; what is none is the id of no task.
-fn task_id(text: &str) -> Result<TaskId, ApiError> {
-    text.parse().map_err(|_| ApiError::TaskNotFound)
 }

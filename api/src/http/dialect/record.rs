@@ -1,4 +1,5 @@
-//! A task as the gateways of new-api's shape keep it: what `/v1/video/generations`, `/kling/` and `/jimeng/` have in common.
+//! What the dialects have in common when they tell of a task: its links, why there is no video, when to look again; and the
+//! record that the gateways of new-api's shape keep of it.
 
 use entity::clip::{self, ClipState};
 use entity::{TaskId, Timestamp};
@@ -6,14 +7,14 @@ use poem_openapi::Object;
 use poem_openapi::payload::{Json, Response};
 use poem_openapi::types::ToJSON;
 
-use super::openai::links;
+use super::native::{clip_url, links_end_at};
 use crate::app::App;
 use crate::video::catalog::InputMode;
 use crate::video::read::TaskView;
 use crate::video::state::State;
 
 /// Seconds after which to look again at a task that is under way.
-const POLL_SECONDS: u32 = 2;
+pub const POLL_SECONDS: u32 = 2;
 
 /// What a gateway keeps of a task.
 #[derive(Debug, Object)]
@@ -53,7 +54,7 @@ pub struct Failure<'v> {
 
 /// The id, as these dialects spell it.
 pub fn task_name(id: TaskId) -> String {
-    format!("task_{}", ulid::Ulid(id.0.as_u128())).to_ascii_lowercase()
+    id.spelled("task")
 }
 
 pub fn record(app: &App, view: &TaskView) -> Record {
@@ -93,6 +94,14 @@ pub fn failure(view: &TaskView) -> Option<Failure<'_>> {
     Some(Failure { code, message: told.unwrap_or_else(|| format!("The video was not made: {code}")) })
 }
 
+/// Links to the clips that were delivered, in order.
+pub fn links(app: &App, view: &TaskView) -> Vec<String> {
+    let end = links_end_at(app.clock.now());
+    let delivered = view.clips.iter().filter(|clip| clip.state == ClipState::Delivered);
+    let indexes = delivered.filter_map(|clip| u32::try_from(clip.idx).ok());
+    indexes.map(|index| clip_url(app, view.task.id, index, end)).collect()
+}
+
 /// The clips that were delivered, in order, each with its link.
 pub fn delivered<'v>(app: &App, view: &'v TaskView) -> Vec<(&'v clip::Model, String)> {
     let clips = view.clips.iter().filter(|clip| clip.state == ClipState::Delivered);
@@ -107,7 +116,11 @@ pub fn seconds(view: &TaskView, clip: Option<&clip::Model>) -> f64 {
 
 /// An answer about a task; says when to look again while it is under way.
 pub fn polled<T: ToJSON>(view: &TaskView, body: T) -> Response<Json<T>> {
-    let response = Response::new(Json(body));
+    later(view, Response::new(Json(body)))
+}
+
+/// An answer about a task that says when to look again while it is under way.
+pub fn later<T>(view: &TaskView, response: Response<T>) -> Response<T> {
     if view.state.is_terminal() { response } else { response.header("Retry-After", POLL_SECONDS) }
 }
 

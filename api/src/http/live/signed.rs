@@ -1,6 +1,8 @@
 //! Events as webhooks on a stream, for whoever passes them on to a server of theirs that we can't reach.
 
-use entity::{AccountId, EventId, event};
+use std::collections::HashMap;
+
+use entity::{AccountId, EventId, TaskId, event};
 use poem::{IntoResponse, Response};
 use poem_openapi::Object;
 use poem_openapi::payload::Payload;
@@ -38,10 +40,14 @@ struct Headers {
 /// What a stream sends of these events of an account.
 pub async fn told(app: &App, account: AccountId, events: Vec<&event::Model>) -> Result<String, ReadError> {
     let secret = secret::of_account(app.db.read(), account).await?;
+    let ids: Vec<TaskId> = events.iter().filter_map(|event| event.task_id).collect();
+    let tasks = app.video.views.page(account, &ids).await?;
+    let tasks: HashMap<TaskId, _> = tasks.into_iter().map(|view| (view.task.id, view)).collect();
     let mut text = String::new();
     for event in events.into_iter().filter(|event| is_told(&event.r#type) || event.r#type == TEST) {
         // What a deleted task had to say is gone.
-        if let Some(body) = compose(app, event, Reader::Endpoint).await? {
+        let task = event.task_id.and_then(|id| tasks.get(&id)).map(|view| &**view);
+        if let Some(body) = compose(app, event, task, Reader::Endpoint) {
             let webhook = webhook(app, &secret, event, body).to_json().unwrap_or_default();
             text.push_str(&sent(Some(event.n), &event.r#type, &webhook));
         }

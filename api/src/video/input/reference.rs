@@ -31,7 +31,7 @@ impl Reference {
         if let Ok(id) = text.parse() {
             return Ok(Reference::Upload(id));
         }
-        if let Some(id) = task_id(text) {
+        if let Ok(id) = text.parse() {
             return Ok(Reference::Task(id));
         }
         if text.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("data:")) {
@@ -46,14 +46,13 @@ impl Reference {
     }
 }
 
-/// A task's id in any dialect's spelling.
-fn task_id(text: &str) -> Option<TaskId> {
-    text.parse().ok()
+/// Whether a text is meant as a web address, good or not.
+pub fn is_web(text: &str) -> bool {
+    text.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("http"))
 }
 
 fn web(text: &str, terms: &Terms) -> Result<(), String> {
-    let is_web = text.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("http"));
-    let url = web_address(text).map_err(|message| match is_web {
+    let url = web_address(text).map_err(|message| match is_web(text) {
         true => message.to_owned(),
         false => format!(
             "Must be an https URL, a data: URL or base64 of a file ({ALLOWED}), the id of an upload, or the id of a completed task"

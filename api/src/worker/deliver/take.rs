@@ -5,10 +5,10 @@ use std::collections::{HashMap, HashSet};
 
 use entity::delivery::DeliveryState;
 use entity::{AccountId, EndpointId, Timestamp, delivery, endpoint, event, webhook_secret};
-use sea_orm::sea_query::{Expr, LockBehavior, LockType};
+use sea_orm::sea_query::{Expr, LockBehavior, LockType, Query, UnionType};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, ExprTrait,
-    FromQueryResult, QueryFilter, QueryOrder, QuerySelect, Statement,
+    FromQueryResult, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Statement,
 };
 
 use super::line::{Line, Lines};
@@ -125,22 +125,65 @@ async fn take_turns(
     turns: &[(Line, usize)],
     now: Timestamp,
 ) -> Result<Vec<Parcel>, DbErr> {
-    let mut rows = Vec::new();
-    for (line, turn) in turns {
-        let own = due(now)
-            .filter(delivery::Column::AccountId.eq(line.account))
-            .filter(delivery::Column::Endpoint.eq(&line.endpoint))
-            .order_by_asc(delivery::Column::NextAt)
-            .limit(*turn as u64)
-            .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
-        rows.extend(own.all(tx).await?);
-    }
+    let first = first_of_each(tx, turns, now).await?;
+    let any = first.iter().map(Key::condition).fold(Condition::any(), Condition::add);
+    let rows = match first.is_empty() {
+        true => Vec::new(),
+        false => {
+            let own = due(now).filter(any);
+            own.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked).all(tx).await?
+        }
+    };
     let lease = Expr::value(now.plus_seconds(LEASE_SECONDS));
     mark(tx, &rows, delivery::Column::NextAt, lease).await?;
     let (parcels, lost) = Packing::load(tx, &rows).await?.pack(rows);
     // What those were to tell is forgotten, or whom; left pending they would stand in the way of the others.
     mark(tx, &lost, delivery::Column::State, Expr::value(DeliveryState::Failed)).await?;
     Ok(parcels)
+}
+
+/// Names a delivery.
+#[derive(Debug, FromQueryResult)]
+struct Key {
+    account_id: AccountId,
+    event_n: i64,
+    endpoint: String,
+}
+
+impl Key {
+    fn condition(&self) -> Expr {
+        use delivery::Column as C;
+        C::AccountId
+            .eq(self.account_id)
+            .and(C::EventN.eq(self.event_n))
+            .and(C::Endpoint.eq(self.endpoint.as_str()))
+    }
+}
+
+/// What is due longest in each line, as many as it may begin, in one query. Nothing is locked yet.
+async fn first_of_each(
+    db: &impl ConnectionTrait,
+    turns: &[(Line, usize)],
+    now: Timestamp,
+) -> Result<Vec<Key>, DbErr> {
+    use delivery::Column as C;
+    let columns = [C::AccountId, C::EventN, C::Endpoint];
+    let of_line = |(line, turn): &(Line, usize)| {
+        let own = due(now)
+            .select_only()
+            .columns(columns)
+            .filter(C::AccountId.eq(line.account))
+            .filter(C::Endpoint.eq(&line.endpoint))
+            .order_by_asc(C::NextAt)
+            .limit(*turn as u64);
+        // A limit of its own needs a query of its own.
+        Query::select().columns(columns).from_subquery(own.into_query(), "line").to_owned()
+    };
+    let lines = turns.iter().map(of_line);
+    let Some(all) = lines.reduce(|mut all, line| all.union(UnionType::All, line).to_owned()) else {
+        return Ok(Vec::new());
+    };
+    Key::find_by_statement(db.get_database_backend().build(&all)).all(db).await
 }
 
 /// Sets one column of these deliveries.

@@ -11,6 +11,7 @@ use poem_openapi::{Object, OpenApi};
 use serde_json::Value;
 
 use super::super::accept::{Taken, accept};
+use super::super::record::{later, polled};
 use super::DIALECT;
 use super::action::Action;
 use super::fold::{fold, timeout};
@@ -25,9 +26,6 @@ use crate::http::live::Waiter;
 use crate::http::live::wait::find;
 use crate::http::upload::{file_of, view as upload_view};
 use crate::video::request::FieldErrors;
-
-/// Seconds after which to look again at a task that is under way.
-const POLL_SECONDS: u32 = 2;
 
 pub struct Call;
 
@@ -143,7 +141,7 @@ async fn upload(
 fn ordered(app: &App, taken: Taken) -> Response<Json<Outcome>> {
     let location = format!("/api/ai/tasks/{}", taken.view.task.id);
     let body = Outcome::Task(Box::new(Answer::of(task(app, &taken.view).warned(taken.warnings.clone()))));
-    polled(taken.answer(body, &location), taken.view.state.is_terminal())
+    later(&taken.view, taken.answer(body, &location))
 }
 
 async fn query(
@@ -156,16 +154,11 @@ async fn query(
     let Some(id) = id else { return Err(required("taskId").into()) };
     let id = id.parse().map_err(|_| ApiError::TaskNotFound)?;
     let view = find(app, caller.account, id).await?;
-    let answer = Response::new(Json(Outcome::Task(Box::new(Answer::of(task(app, &view))))));
-    Ok(polled(answer, view.state.is_terminal()))
+    Ok(polled(&view, Outcome::Task(Box::new(Answer::of(task(app, &view))))))
 }
 
 fn required(field: &str) -> FieldErrors {
     let mut errors = FieldErrors::default();
     errors.push(field, "Required");
     errors
-}
-
-fn polled<T>(answer: Response<T>, has_ended: bool) -> Response<T> {
-    if has_ended { answer } else { answer.header("Retry-After", POLL_SECONDS) }
 }

@@ -2,7 +2,7 @@
 
 use poem_openapi::{Object, Union};
 
-use super::super::openai::links;
+use super::super::record::{Failure, failure, links};
 use super::scene::Scene;
 use crate::app::App;
 use crate::http::upload::UploadView;
@@ -120,7 +120,8 @@ pub fn task(app: &App, view: &TaskView) -> ActionTask {
     let (task, request) = (&view.task, &view.terms.request);
     let video_urls = links(app, view);
     let home = || app.video.catalog.model(&task.model)?.routes.first().map(|route| route.provider.clone());
-    let (error, error_code) = failure(view).unzip();
+    let (error, error_code) =
+        failure(view).map(|Failure { code, message }| (message, code.to_owned())).unzip();
     ActionTask {
         task_id: task.id.0.to_string(),
         status: status(view.state).into(),
@@ -139,13 +140,4 @@ pub fn task(app: &App, view: &TaskView) -> ActionTask {
         error_code,
         warnings: view.terms.warnings.clone(),
     }
-}
-
-fn failure(view: &TaskView) -> Option<(String, String)> {
-    if !matches!(view.state, State::Failed | State::Expired | State::Canceled) {
-        return None;
-    }
-    let code = view.task.error_code.as_deref().unwrap_or(view.state.as_str());
-    let message = view.task.error_message.clone().unwrap_or_else(|| format!("There is no video: {code}"));
-    Some((message, code.to_owned()))
 }

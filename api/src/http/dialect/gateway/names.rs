@@ -25,12 +25,7 @@ impl Names {
 
     /// The errors, under the names that were sent.
     pub fn translate(&self, errors: FieldErrors) -> FieldErrors {
-        let mut translated = FieldErrors { form: errors.form, ..FieldErrors::default() };
-        for (field, messages) in errors.fields {
-            let name = self.0.get(field.as_str()).cloned().unwrap_or(field);
-            translated.fields.entry(name).or_default().extend(messages);
-        }
-        translated
+        errors.renamed(|field| self.0.get(field).map(String::as_str))
     }
 }
 

@@ -7,7 +7,6 @@ use serde_json::Value;
 use super::super::super::body::Fields;
 use super::{Folded, LIFTED, Route, fold};
 use crate::video::catalog::{Catalog, KnownField, Model};
-use crate::video::request::FieldErrors;
 
 /// Fields that are found here, but not in `metadata`, where they may be a customer's own.
 const ALSO: [&str; 6] = ["video", "videos", "video_id", "task_id", "audio_url", "count"];
@@ -62,7 +61,7 @@ pub fn fold_nested(
     folded.names.say("extra", nested.field);
     folded.names.say("options", nested.field);
     own.into_iter().for_each(|(field, shown)| folded.names.say(field.field(), shown));
-    folded.errors = respelled(folded.errors, &sent);
+    folded.errors = folded.errors.renamed(|field| sent.get(field).map(String::as_str));
     folded
 }
 
@@ -79,13 +78,4 @@ fn known_as(model: &Model, key: &str) -> Option<KnownField> {
 
 fn asks_for_any(seed: &Value) -> bool {
     seed.as_i64() == Some(-1)
-}
-
-fn respelled(errors: FieldErrors, sent: &Sent) -> FieldErrors {
-    let mut named = FieldErrors { form: errors.form, ..FieldErrors::default() };
-    for (field, messages) in errors.fields {
-        let name = sent.get(&field).cloned().unwrap_or(field);
-        named.fields.entry(name).or_default().extend(messages);
-    }
-    named
 }

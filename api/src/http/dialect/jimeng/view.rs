@@ -2,8 +2,7 @@
 
 use poem_openapi::Object;
 
-use super::super::openai::links;
-use super::super::record::{Failure, failure, task_name};
+use super::super::record::{Failure, failure, links, task_name};
 use super::error::{SUCCESS, number_of};
 use crate::app::App;
 use crate::http::value::{Amount, Shown};

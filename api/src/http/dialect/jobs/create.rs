@@ -10,9 +10,10 @@ use poem_openapi::{Object, OpenApi};
 use serde_json::Value;
 
 use super::super::accept::accept;
+use super::super::record::task_name;
 use super::DIALECT;
 use super::fold::fold;
-use super::view::{Answer, job_id};
+use super::view::Answer;
 use crate::app::App;
 use crate::http::Tag;
 use crate::http::auth::{Caller, VideosWrite};
@@ -72,7 +73,7 @@ impl Create {
     ) -> Result<Response<Json<Answer<CreatedJob>>>, ApiError> {
         let folded = fold(body.fields, &app.video.catalog);
         let taken = accept(&app, &caller, DIALECT, key, request.headers(), folded).await?;
-        let id = job_id(taken.view.task.id);
+        let id = task_name(taken.view.task.id);
         let location = format!("/api/v1/jobs/recordInfo?taskId={id}");
         let created = CreatedJob { task_id: id.clone(), record_id: id, warnings: taken.warnings.clone() };
         Ok(taken.answer(Answer::of(created), &location))

@@ -7,6 +7,7 @@ use poem_openapi::OpenApi;
 use poem_openapi::param::Query;
 use poem_openapi::payload::{Json, Response};
 
+use super::super::record::polled;
 use super::view::{Answer, Record, record};
 use crate::app::App;
 use crate::db;
@@ -16,9 +17,6 @@ use crate::http::error::ApiError;
 use crate::http::live::wait::find;
 use crate::http::value::{Amount, Shown};
 use crate::ledger::read::balance;
-
-/// Seconds after which to look again at a task that is under way.
-const POLL_SECONDS: u32 = 2;
 
 pub struct Read;
 
@@ -40,8 +38,7 @@ impl Read {
     ) -> Result<Response<Json<Answer<Record>>>, ApiError> {
         let id = id.0.parse().map_err(|_| ApiError::TaskNotFound)?;
         let view = find(&app, caller.account, id).await?;
-        let answer = Response::new(Json(Answer::of(record(&app, &view))));
-        Ok(if view.state.is_terminal() { answer } else { answer.header("Retry-After", POLL_SECONDS) })
+        Ok(polled(&view, Answer::of(record(&app, &view))))
     }
 
     /// Read the credits

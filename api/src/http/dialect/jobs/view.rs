@@ -1,11 +1,11 @@
 //! A task as a record of this dialect.
 
-use entity::{TaskId, Timestamp};
+use entity::Timestamp;
 use poem_openapi::Object;
 use poem_openapi::types::{ParseFromJSON, ToJSON};
 use serde_json::{Map, Value, json};
 
-use super::super::openai::links;
+use super::super::record::{Failure, failure, links, task_name};
 use crate::app::App;
 use crate::http::value::{Amount, Shown};
 use crate::video::read::{TaskView, Terms};
@@ -59,11 +59,6 @@ pub struct Record {
     credits_consumed: Amount,
 }
 
-/// The id, as this dialect spells it.
-pub fn job_id(id: TaskId) -> String {
-    format!("task_{}", ulid::Ulid(id.0.as_u128())).to_ascii_lowercase()
-}
-
 pub fn state(state: State) -> &'static str {
     match state {
         State::Queued => "waiting",
@@ -77,18 +72,17 @@ pub fn state(state: State) -> &'static str {
 /// Words a task for its owner.
 pub fn record(app: &App, view: &TaskView) -> Record {
     let task = &view.task;
-    let has_failed = matches!(view.state, State::Failed | State::Canceled | State::Expired);
-    let code = || task.error_code.clone().unwrap_or_else(|| view.state.as_str().to_owned());
-    let message = || task.error_message.clone().unwrap_or_else(|| format!("There is no video: {}", code()));
+    let (fail_code, fail_msg) =
+        failure(view).map(|Failure { code, message }| (code.to_owned(), message)).unzip();
     let result = || json!({ "resultUrls": links(app, view) }).to_string();
     Record {
-        task_id: job_id(task.id),
+        task_id: task_name(task.id),
         model: task.model.clone(),
         state: state(view.state).into(),
         param: param(view),
         result_json: if view.state == State::Completed { result() } else { String::new() },
-        fail_code: has_failed.then(code),
-        fail_msg: has_failed.then(message),
+        fail_code,
+        fail_msg,
         cost_time: task.terminal_at.map(|end| end.millis() - task.created_at.millis()),
         complete_time: task.terminal_at.map(Timestamp::millis),
         create_time: task.created_at.millis(),

@@ -7,8 +7,7 @@ use poem::web::Data;
 use poem_openapi::OpenApi;
 use poem_openapi::param::{Path, Query};
 
-use super::super::native::{ClipIndex, ClipKinds, Viewer, first_clip, the_video};
-use super::task_id;
+use super::super::native::{ClipIndex, ClipKinds, Viewer, first_clip, task_id, the_video};
 use crate::app::App;
 use crate::http::Tag;
 use crate::http::error::ApiError;

@@ -13,9 +13,10 @@ use serde_json::Value;
 
 use super::super::accept::accept;
 use super::super::gateway::{self, Folded, Route, Wish, addresses};
+use super::super::native::task_id;
+use super::DIALECT;
 use super::videos::created;
 use super::view::{Video, video_id};
-use super::{DIALECT, task_id};
 use crate::app::App;
 use crate::http::Tag;
 use crate::http::auth::{Caller, VideosWrite};

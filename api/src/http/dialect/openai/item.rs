@@ -4,18 +4,16 @@ use std::sync::Arc;
 
 use poem::web::Data;
 use poem_openapi::param::Path;
-use poem_openapi::payload::Json;
-use poem_openapi::{ApiResponse, Object, OpenApi};
+use poem_openapi::payload::{Json, Response};
+use poem_openapi::{Object, OpenApi};
 
-use super::task_id;
+use super::super::native::task_id;
+use super::super::record::polled;
 use super::view::{Video, video, video_id};
 use crate::app::App;
 use crate::http::Tag;
 use crate::http::auth::{Caller, VideosRead, VideosWrite};
 use crate::http::error::ApiError;
-
-/// Seconds after which to look again at a video that is being made.
-const POLL_SECONDS: u32 = 2;
 
 pub struct Item;
 
@@ -27,18 +25,6 @@ struct DeletedVideo {
     object: String,
     /// Always true.
     deleted: bool,
-}
-
-#[derive(ApiResponse)]
-enum VideoAnswer {
-    /// The video as it is now.
-    #[oai(status = 200)]
-    Video(
-        Json<Box<Video>>,
-        /// Seconds; absent when it has ended.
-        #[oai(header = "Retry-After")]
-        Option<u32>,
-    ),
 }
 
 #[OpenApi(tag = "Tag::OpenAi")]
@@ -56,10 +42,9 @@ impl Item {
         caller: Caller<VideosRead>,
         /// The video's id.
         id: Path<String>,
-    ) -> Result<VideoAnswer, ApiError> {
+    ) -> Result<Response<Json<Box<Video>>>, ApiError> {
         let view = app.video.task(caller.account, task_id(&id)?).await?.ok_or(ApiError::TaskNotFound)?;
-        let retry_after = (!view.state.is_terminal()).then_some(POLL_SECONDS);
-        Ok(VideoAnswer::Video(Json(Box::new(video(&app, &view))), retry_after))
+        Ok(polled(&view, Box::new(video(&app, &view))))
     }
 
     /// Delete a video

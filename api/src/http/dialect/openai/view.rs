@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 
 use entity::Timestamp;
-use entity::clip::ClipState;
 use poem_openapi::Object;
 use serde_json::Value;
 
-use super::super::native::{clip_url, links_end_at};
+use super::super::record::{Failure, failure, links};
 use crate::app::App;
 use crate::http::value::{Amount, Shown};
 use crate::video::catalog::dimensions;
@@ -66,6 +65,9 @@ pub struct Video {
     /// Your own name for it.
     #[oai(nullable)]
     external_task_id: Option<String>,
+    /// Your own name for your end user, if you gave one.
+    #[oai(skip_serializing_if_is_none)]
+    user: Option<String>,
     /// What was accepted but has no effect.
     warnings: Vec<String>,
 }
@@ -91,7 +93,7 @@ struct VideoError {
 
 /// The id, as this dialect spells it.
 pub fn video_id(id: entity::TaskId) -> String {
-    format!("video_{}", ulid::Ulid(id.0.as_u128())).to_ascii_lowercase()
+    id.spelled("video")
 }
 
 pub fn status(state: State) -> &'static str {
@@ -132,16 +134,9 @@ pub fn video(app: &App, view: &TaskView) -> Video {
         metadata: first.map(|url| ("url".to_owned(), url.into())).into_iter().collect(),
         credits_used: Shown(view.credits_used()),
         external_task_id: request.external_task_id.clone(),
+        user: request.user.clone(),
         warnings: warnings.clone(),
     }
-}
-
-/// Links to the clips that were delivered, in order.
-pub fn links(app: &App, view: &TaskView) -> Vec<String> {
-    let end = links_end_at(app.clock.now());
-    let delivered = view.clips.iter().filter(|clip| clip.state == ClipState::Delivered);
-    let indexes = delivered.filter_map(|clip| u32::try_from(clip.idx).ok());
-    indexes.map(|index| clip_url(app, view.task.id, index, end)).collect()
 }
 
 fn source(view: &TaskView) -> Option<String> {
@@ -151,14 +146,7 @@ fn source(view: &TaskView) -> Option<String> {
 }
 
 fn error(view: &TaskView) -> Option<VideoError> {
-    let (code, message) = match view.state {
-        State::Failed | State::Expired | State::Canceled => {
-            (view.task.error_code.as_deref(), view.task.error_message.as_deref())
-        }
-        _ => return None,
-    };
-    let code = code.unwrap_or(view.state.as_str());
-    let message = message.map_or_else(|| format!("The video was not made: {code}"), str::to_owned);
+    let Failure { code, message } = failure(view)?;
     Some(VideoError { code: code.to_owned(), message })
 }
 
