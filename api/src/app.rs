@@ -5,12 +5,13 @@ pub mod time;
 
 mod link;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use entity::Mode;
 use migration::{Migrator, MigratorTrait};
 use secrecy::{ExposeSecret, SecretString};
 use tokio_util::sync::CancellationToken;
@@ -31,7 +32,7 @@ use crate::limit::Limiter;
 use crate::media::{GuardedClient, LinkKey, LinkSigner, Pictures, Store, Timeouts};
 use crate::metrics::Metrics;
 use crate::news::News;
-use crate::provider::Registry;
+use crate::provider::{Instance, Named, Registry};
 use crate::scrape::Scrape;
 use crate::secret::{Secret, Subkey};
 use crate::video::Video;
@@ -41,6 +42,7 @@ use crate::video::price::PriceBook;
 use crate::video::price_version::PriceVersions;
 use crate::video::quote::QuoteSigner;
 use crate::video::settle::closings;
+use crate::video::supply::Supply;
 use crate::video::typical::TypicalTimes;
 use crate::video::upload::{Terms, Uploads};
 use crate::video::views::Views;
@@ -61,8 +63,12 @@ pub struct App {
     pub pictures: Pictures,
     pub links: Arc<LinkSigner>,
     pub providers: Registry,
-    /// Fetches what providers and customers name by URL, and sends webhooks.
+    /// Fetches what customers name by URL, and sends webhooks.
     pub fetcher: GuardedClient,
+    /// Fetches clips: from a provider's own address as well, even if that is private.
+    pub clip_fetcher: GuardedClient,
+    /// Signs the addresses at which providers tell us something.
+    pub callbacks: Arc<Vec<Subkey>>,
     /// Signs webhooks.
     pub webhooks: Arc<Vec<Subkey>>,
     /// Words tasks in their dialects.
@@ -88,13 +94,15 @@ struct BuiltInCatalog;
 
 /// What the webhooks' keys are derived for.
 pub const WEBHOOKS: &str = "webhook";
+const CALLBACKS: &str = "callback";
 
 const BUILT_IN_PRICES: &str = include_str!("../../pricing.toml");
 
 impl App {
     /// Connects and wires everything, and starts the lane. The schema must be current.
     pub async fn build(config: Config, clock: Clock) -> anyhow::Result<(App, Lane)> {
-        let providers = Registry::new(config.scratch());
+        let catalog = read_catalog(&config)?;
+        let providers = open_providers(&config, &catalog, &clock)?;
         App::with_providers(config, clock, providers).await
     }
 
@@ -128,11 +136,11 @@ impl App {
             typical: TypicalTimes::default(),
             views: Views::new(db.clone()),
             closings: closings(db.clone()),
-            configured: Arc::new(providers.names().map(str::to_owned).collect::<BTreeSet<_>>()),
+            supply: Supply::new(db.clone(), keys(&providers), config.route_order),
             deadline_s: config.task_deadline_s,
         };
         let links = Arc::new(link_signer(&secret)?);
-        let fetcher = fetcher(&config)?;
+        let (fetcher, clip_fetcher) = fetchers(&config, &providers)?;
         let limiter = Limiter::new(clock.clone(), config.redis_url.as_ref());
         let app = App {
             pictures: Pictures::new(store.clone(), config.scratch()),
@@ -150,6 +158,8 @@ impl App {
             links,
             providers,
             fetcher,
+            clip_fetcher,
+            callbacks: Arc::new(secret.derive(CALLBACKS)),
             webhooks: Arc::new(secret.derive(WEBHOOKS)),
             wording: dialect::wording,
             wake: Wake::default(),
@@ -282,7 +292,28 @@ fn mailer(config: &Config) -> anyhow::Result<Option<Mailer>> {
     Ok(Some(Mailer::new(url, from).context("REELMETER_SMTP_URL or REELMETER_MAIL_FROM")?))
 }
 
-fn fetcher(config: &Config) -> anyhow::Result<GuardedClient> {
+/// The providers of these settings.
+pub fn open_providers(config: &Config, catalog: &Catalog, clock: &Clock) -> anyhow::Result<Registry> {
+    let live = catalog.providers().iter().filter(|provider| provider.mode == Mode::Live);
+    let named: Vec<Named> = live
+        .map(|provider| Named {
+            name: provider.name.clone(),
+            adapter: provider.adapter.clone(),
+            url: provider.url.clone(),
+        })
+        .collect();
+    Registry::open(config.scratch(), &named, &config.providers, clock).map_err(anyhow::Error::msg)
+}
+
+/// The names of the keys of each provider.
+fn keys(providers: &Registry) -> BTreeMap<String, BTreeSet<String>> {
+    let keys = |instance: &Instance| instance.endpoints.iter().map(|endpoint| endpoint.id.clone()).collect();
+    providers.instances().map(|instance| (instance.name.clone(), keys(instance))).collect()
+}
+
+/// For customers' addresses and for clips. A provider's own host and port may be private, since they are a setting of ours; no
+/// customer gets there.
+pub fn fetchers(config: &Config, providers: &Registry) -> anyhow::Result<(GuardedClient, GuardedClient)> {
     // Installed once a process; a second time changes nothing.
     let _installed = rustls::crypto::ring::default_provider().install_default();
     let timeouts = Timeouts {
@@ -290,7 +321,13 @@ fn fetcher(config: &Config) -> anyhow::Result<GuardedClient> {
         read: Duration::from_secs(30),
         total: Duration::from_secs(900),
     };
-    Ok(GuardedClient::new(timeouts, config.private_hosts.clone())?)
+    let places = providers.instances().filter_map(|instance| {
+        let url = instance.url.as_ref()?;
+        Some((url.host_str()?, url.port_or_known_default()?))
+    });
+    let allow = &config.private_hosts;
+    let clips = GuardedClient::new(timeouts, allow.with(places))?;
+    Ok((GuardedClient::new(timeouts, allow.clone())?, clips))
 }
 
 /// The catalog of these settings: the built-in one, or that of a folder.

@@ -16,6 +16,7 @@ use url::{Host, Url};
 use validator::{Validate, ValidationErrors};
 
 use crate::media::Allow;
+use crate::video::supply::Order;
 
 pub use read::FILE_NAME;
 
@@ -81,6 +82,8 @@ pub struct Config {
     pub metrics_key: Option<SecretString>,
     /// Where traces go, by OTLP over HTTP, such as `http://localhost:4318`.
     pub otlp_endpoint: Option<Url>,
+    /// Which of a model's providers is asked first.
+    pub route_order: Order,
     /// The model of a `POST /v1/videos` that names none.
     pub videos_default_model: String,
     /// Largest request body in bytes.
@@ -104,7 +107,7 @@ pub struct Config {
     /// Whether files to work from may be named by plain http addresses.
     #[serde(deserialize_with = "read::flag")]
     pub http_inputs: bool,
-    /// Providers' credentials, as `PROVIDER_<NAME>_<FIELD>`.
+    /// What providers are told, as `PROVIDER_<NAME>_<SETTING>`: at least a key, without which a provider is off.
     #[serde(skip)]
     pub providers: BTreeMap<String, SecretString>,
 }
@@ -150,6 +153,7 @@ impl Default for Config {
             metrics_listen: None,
             metrics_key: None,
             otlp_endpoint: None,
+            route_order: Order::Listed,
             videos_default_model: "sora-2".into(),
             max_body_bytes: 16_777_216,
             max_image_bytes: 31_457_280,

@@ -25,6 +25,7 @@ pub mod password_reset;
 pub mod price_activation;
 pub mod price_version;
 pub mod promotion;
+pub mod provider_health;
 pub mod recovery_code;
 pub mod redemption;
 pub mod task;

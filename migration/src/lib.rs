@@ -15,6 +15,7 @@ mod m0009_cancel;
 mod m0010_replays;
 mod m0011_uploads;
 mod m0012_webhooks;
+mod m0013_health;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::prelude::*;
@@ -39,6 +40,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0010_replays::Migration),
             Box::new(m0011_uploads::Migration),
             Box::new(m0012_webhooks::Migration),
+            Box::new(m0013_health::Migration),
         ]
     }
 }

@@ -1,6 +1,7 @@
 //! Every scenario, in one binary: through the front door, on a real database, real sockets and real files.
 
 mod actions;
+mod adapters;
 mod alerts;
 mod beta;
 mod callback;
@@ -33,8 +34,10 @@ mod pictures;
 mod processes;
 mod program;
 mod promotions;
+mod provider;
 mod proxy;
 mod review;
+mod routes;
 mod sandbox;
 mod schema;
 mod submit;

@@ -142,7 +142,7 @@ async fn numbers_move_with_what_happens(app: TestApp) -> TestApp {
     app.fake.on_submit([Step::Unavailable]);
     let delivered = app.generate(&customer, &wan(json!({}))).await;
     app.finished(&customer, &delivered).await;
-    app.fake.on_poll([Step::Fail(FailureCode::Moderation)]);
+    app.fake.on_poll([Step::Fail(FailureCode::ModerationInput)]);
     let failed = app.generate(&customer, &wan(json!({}))).await;
     app.finished(&customer, &failed).await;
     app.post(&customer, GENERATE, &wan(json!({ "count": 2 }))).await.expect(402);
@@ -178,7 +178,7 @@ async fn numbers_move_with_what_happens(app: TestApp) -> TestApp {
             (r#"reelmeter_provider_calls_total{provider="kie",call="submit",outcome="accepted"}"#, 2.0),
             (r#"reelmeter_provider_calls_total{provider="kie",call="poll",outcome="succeeded"}"#, 1.0),
             (r#"reelmeter_provider_calls_total{provider="kie",call="poll",outcome="failed"}"#, 1.0),
-            (r#"reelmeter_provider_failures_total{provider="kie",code="moderation"}"#, 1.0),
+            (r#"reelmeter_provider_failures_total{provider="kie",code="moderation_input"}"#, 1.0),
             (r#"reelmeter_provider_cost_micro_usd_total{provider="kie",fate="delivered"}"#, 250_000.0),
             (r#"reelmeter_clip_store_duration_seconds_count{outcome="stored"}"#, 1.0),
             ("reelmeter_workers", 1.0),

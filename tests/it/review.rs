@@ -10,7 +10,7 @@ use entity::{Mode, TaskId, job, task_request};
 use futures_util::FutureExt;
 use reelmeter::media::{Allow, GuardedClient, Timeouts};
 use reelmeter::provider::{
-    Abilities, ClipSource, Failure, FailureCode, Found, Progress, Provider, ProviderError, Reconcile,
+    Abilities, ClipSource, FailureCode, Found, Pace, Progress, Provider, ProviderError, Reconcile,
     RemoteClip, Submission, UpstreamId,
 };
 use sea_orm::sea_query::Expr;
@@ -51,8 +51,15 @@ where
     }
 
     fn abilities(&self) -> Abilities {
-        let poll_every = Duration::from_millis(10);
-        Abilities { slots: 8, poll_every, can_cancel: false, reconcile: Reconcile::Keyed, needs_files: false }
+        let pace = Pace::steady(Duration::from_millis(10));
+        Abilities {
+            slots: 8,
+            rate: None,
+            pace,
+            can_cancel: false,
+            reconcile: Reconcile::Keyed,
+            needs_files: false,
+        }
     }
 
     async fn submit(&self, submission: &Submission) -> Result<UpstreamId, ProviderError> {
@@ -63,11 +70,11 @@ where
         Ok((self.poll)(submission))
     }
 
-    async fn cancel(&self, _: &UpstreamId) -> Result<(), ProviderError> {
+    async fn cancel(&self, _: &UpstreamId, _: &Submission) -> Result<(), ProviderError> {
         Ok(())
     }
 
-    async fn find(&self, submission: &Submission) -> Result<Found, ProviderError> {
+    async fn find(&self, submission: &Submission, _: &[UpstreamId]) -> Result<Found, ProviderError> {
         Ok(Found::Accepted(own_id(submission)))
     }
 }
@@ -81,7 +88,7 @@ fn accept(submission: &Submission) -> Result<UpstreamId, ProviderError> {
 }
 
 fn failed() -> Progress {
-    Progress::Failed { failure: Failure { code: FailureCode::Internal, message: "It failed".into() } }
+    Progress::failed(FailureCode::Internal, "it failed")
 }
 
 fn delivered(submission: &Submission, source: ClipSource) -> Progress {
@@ -106,7 +113,7 @@ async fn a_download_that_broke_off_is_begun_again(mut app: TestApp) -> TestApp {
     let port = files.local_addr().unwrap().port();
     let second = Duration::from_secs(10);
     let timeouts = Timeouts { connect: second, read: second, total: second };
-    app.app.fetcher = GuardedClient::new(timeouts, Allow::new(&[("127.0.0.1", port)])).unwrap();
+    app.app.clip_fetcher = GuardedClient::new(timeouts, Allow::new(&[("127.0.0.1", port)])).unwrap();
     let url = format!("http://127.0.0.1:{port}/clip.mp4");
     // The fake draws the clip, and we serve it.
     let (fake, clip) = (app.fake.provider(), Arc::new(OnceLock::new()));
@@ -115,7 +122,7 @@ async fn a_download_that_broke_off_is_begun_again(mut app: TestApp) -> TestApp {
         let polled = fake.poll(&own_id(submission), submission).now_or_never();
         let Some(Ok(Progress::Succeeded { clips, .. })) = polled else { panic!("{polled:?}") };
         drawn.get_or_init(|| clips[0].source.clone());
-        delivered(submission, ClipSource::Url(url.clone()))
+        delivered(submission, ClipSource::url(url.clone()))
     };
     app.app.providers.add(Arc::new(Upstream { submit: accept, poll }));
     let server = tokio::spawn(async move {
@@ -151,7 +158,7 @@ async fn clips_under_one_upstream_id_are_not_charged_and_hold_nothing(mut app: T
     let asked = AtomicUsize::new(0);
     let submit = move |submission: &Submission| match submission.clip {
         0 if asked.fetch_add(1, Ordering::SeqCst) == 0 => {
-            Err(ProviderError::Unavailable { retry_after_ms: Some(500) })
+            Err(ProviderError::refused(FailureCode::Transient, "", Some(500)))
         }
         _ => Ok(UpstreamId("the-same".into())),
     };
@@ -239,7 +246,7 @@ async fn what_is_canceled_while_the_provider_is_busy_is_not_sent_again(mut app: 
         told.notify_one();
         // Answers once the task is canceled: then the sender is gone.
         let _gone = tokio::task::block_in_place(|| canceled.lock().unwrap().recv());
-        Err(ProviderError::Unavailable { retry_after_ms: None })
+        Err(ProviderError::unavailable(""))
     };
     app.app.providers.add(Arc::new(Upstream { submit, poll: |_: &Submission| failed() }));
     let app = app.with_worker().await;

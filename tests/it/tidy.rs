@@ -3,6 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use reelmeter::provider::registry::ADAPTERS;
+use reelmeter::video::catalog::Catalog;
+
 /// A room, and the rooms it must never use.
 const FORBIDDEN_ARROWS: [(&str, &[&str]); 6] = [
     ("http", &["provider", "worker", "command"]),
@@ -132,6 +135,32 @@ fn arrows_between_rooms_never_point_back() {
         let (_, forbidden) = FORBIDDEN_ARROWS.iter().find(|(room, _)| *room == source.room)?;
         let bad = rooms_named(line).into_iter().find(|room| forbidden.contains(&room.as_str()))?;
         Some(format!("{} must not use {bad}", source.room))
+    }));
+}
+
+/// Where the catalog's providers may be named: their own files, the two that list them, and the dialects, some of which have the
+/// names of vendors.
+fn may_name_a_provider(path: &str) -> bool {
+    let own = ADAPTERS.iter().any(|adapter| path.starts_with(&format!("provider/{}", adapter.name)));
+    own || matches!(path, "provider/mod.rs" | "provider/registry.rs") || path.starts_with("http/dialect")
+}
+
+/// The one file of http that lists the dialects' modules, and what it says.
+const DIALECTS: (&str, [&str; 3]) = ("http/mod.rs", ["openai", "kling", "jimeng"]);
+
+#[test]
+fn a_provider_is_named_nowhere_but_in_its_own_room() {
+    let catalog = Path::new(env!("CARGO_MANIFEST_DIR")).join("../catalog");
+    let catalog = Catalog::load_dir(&catalog).unwrap();
+    let live = catalog.providers().iter().filter(|provider| provider.name != "sandbox");
+    let names: Vec<&str> = live.map(|provider| provider.name.as_str()).collect();
+    report(faults(|source, line| {
+        // Paths of the API and examples of models begin like some of them.
+        let words = line.split(|c: char| !c.is_alphanumeric() && !matches!(c, '-' | '_' | '/' | '.'));
+        let is_dialect = |word: &&str| source.path == DIALECTS.0 && DIALECTS.1.contains(word);
+        let named = words.filter(|word| !is_dialect(word)).find(|word| names.contains(word))?;
+        (source.path.ends_with(".rs") && !may_name_a_provider(&source.path))
+            .then(|| format!("{named} is named here"))
     }));
 }
 

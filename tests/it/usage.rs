@@ -103,7 +103,8 @@ async fn two_days(app: TestApp) -> (TestApp, Customer, Customer, Vec<String>) {
     let app = app.with_worker().await;
     let whole = made(&app, &customer, &wan(json!({})), Step::Deliver(5), "completed").await;
     let part = made(&app, &second, &wan(json!({})), Step::Deliver(2), "completed").await;
-    let failed = made(&app, &second, &wan(json!({})), Step::Fail(FailureCode::Moderation), "failed").await;
+    let failed =
+        made(&app, &second, &wan(json!({})), Step::Fail(FailureCode::ModerationInput), "failed").await;
     app.advance(86_400);
     let refunded = made(&app, &customer, &kling(), Step::Deliver(5), "completed").await;
     let amount = Credits::from_whole(4).unwrap();

@@ -61,7 +61,7 @@ fn charges(task: &Value) -> (Value, Value, Value) {
 
 async fn a_failed_task_gives_everything_back(app: TestApp) -> TestApp {
     let app = app.with_worker().await;
-    app.fake.on_poll([Step::Running(40), Step::Fail(FailureCode::Moderation)]);
+    app.fake.on_poll([Step::Running(40), Step::Fail(FailureCode::ModerationInput)]);
     let customer = app.customer(Mode::Live, 100).await;
     let id = app.generate(&customer, &wan(json!({}))).await;
     let task = app.finished(&customer, &id).await;

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use reelmeter::provider::{
-    Abilities, ClipSource, Failure, FailureCode, Found, Progress, Provider, ProviderError, Reconcile,
-    RemoteClip, Submission, UpstreamId,
+    Abilities, Callback, ClipSource, Failure, FailureCode, Found, Heard, Pace, Progress, Provider,
+    ProviderError, Reconcile, RemoteClip, Submission, UpstreamId,
 };
 
 /// What the fake does when it is asked the next time. Without a step it accepts, and delivers at the first poll.
@@ -47,6 +47,8 @@ pub struct Fake {
     folder: PathBuf,
     state: Arc<Mutex<State>>,
     go_on: Arc<tokio::sync::Notify>,
+    reconcile: Reconcile,
+    pace: Pace,
 }
 
 #[derive(Debug, Default)]
@@ -68,7 +70,24 @@ pub struct FakeProvider(Fake);
 
 impl Fake {
     pub fn new(name: &str, folder: PathBuf) -> Self {
-        Fake { name: name.to_owned(), folder, state: Arc::default(), go_on: Arc::default() }
+        Fake {
+            name: name.to_owned(),
+            folder,
+            state: Arc::default(),
+            go_on: Arc::default(),
+            reconcile: Reconcile::Keyed,
+            pace: Pace::steady(Duration::from_millis(20)),
+        }
+    }
+
+    /// One whose lost submissions are found in another way; only what callbacks name, if it is by them.
+    pub fn found_by(self, reconcile: Reconcile) -> Self {
+        Fake { reconcile, ..self }
+    }
+
+    /// One that is asked as often as this.
+    pub fn asked_every(self, time: Duration) -> Self {
+        Fake { pace: Pace::steady(time), ..self }
     }
 
     pub fn provider(&self) -> Arc<dyn Provider> {
@@ -147,7 +166,11 @@ impl Fake {
 }
 
 fn failure(code: FailureCode) -> Failure {
-    Failure { code, message: "The provider failed".into() }
+    Failure { message: "The provider failed".into(), ..Failure::new(code, "") }
+}
+
+fn unavailable() -> ProviderError {
+    ProviderError::refused(FailureCode::Transient, "not now", Some(10))
 }
 
 #[async_trait]
@@ -159,9 +182,10 @@ impl Provider for FakeProvider {
     fn abilities(&self) -> Abilities {
         Abilities {
             slots: 10_000,
-            poll_every: Duration::from_millis(20),
+            rate: None,
+            pace: self.0.pace,
             can_cancel: true,
-            reconcile: Reconcile::Keyed,
+            reconcile: self.0.reconcile,
             needs_files: false,
         }
     }
@@ -174,7 +198,7 @@ impl Provider for FakeProvider {
             match step {
                 Some(Step::Reject(code)) => return Err(ProviderError::Rejected(failure(code))),
                 Some(Step::Unavailable) => {
-                    return Err(ProviderError::Unavailable { retry_after_ms: Some(10) });
+                    return Err(unavailable());
                 }
                 Some(Step::LoseRequest) => return Err(ProviderError::Unknown("lost".into())),
                 _ => {}
@@ -205,12 +229,12 @@ impl Provider for FakeProvider {
                 self.0.go_on.notified().await;
                 Ok(Progress::Running { percent: Some(50) })
             }
-            Some(Step::Unavailable) => Err(ProviderError::Unavailable { retry_after_ms: Some(10) }),
+            Some(Step::Unavailable) => Err(unavailable()),
             Some(Step::Reject(code)) => Err(ProviderError::Rejected(failure(code))),
             Some(Step::LoseAnswer) => Err(ProviderError::Unknown("lost".into())),
             Some(Step::GarbleAnswer) => Err(ProviderError::Broken("garbled".into())),
             Some(Step::Running(percent)) => Ok(Progress::Running { percent: Some(percent) }),
-            Some(Step::Fail(code)) => Ok(Progress::Failed { failure: failure(code) }),
+            Some(Step::Fail(code)) => Ok(Progress::Failed { failure: failure(code), cost_micro_usd: None }),
             Some(Step::DeliverLater) => {
                 let delivered = self.0.deliver(submission, tiny_mp4(5), 5);
                 if let Progress::Succeeded { clips, .. } = &delivered
@@ -227,20 +251,35 @@ impl Provider for FakeProvider {
         }
     }
 
-    async fn cancel(&self, id: &UpstreamId) -> Result<(), ProviderError> {
+    async fn cancel(&self, id: &UpstreamId, _: &Submission) -> Result<(), ProviderError> {
         self.0.lock().canceled.insert(id.0.clone(), true);
         Ok(())
     }
 
-    async fn find(&self, submission: &Submission) -> Result<Found, ProviderError> {
+    async fn find(&self, submission: &Submission, heard: &[UpstreamId]) -> Result<Found, ProviderError> {
         let mut state = self.0.lock();
         if let Some(Step::Unsure) = state.finds.pop_front() {
             return Ok(Found::Unsure);
         }
+        let id = UpstreamId(format!("up-{}", submission.submit_key));
+        match self.0.reconcile {
+            Reconcile::Opaque => return Ok(Found::Unsure),
+            Reconcile::Callback if !heard.contains(&id) => return Ok(Found::Unsure),
+            _ => {}
+        }
         match state.accepted.contains_key(&submission.submit_key) {
-            true => Ok(Found::Accepted(UpstreamId(format!("up-{}", submission.submit_key)))),
+            true => Ok(Found::Accepted(id)),
             false => Ok(Found::Absent),
         }
+    }
+
+    /// A callback of this upstream is signed by a word, and names an id.
+    fn hear(&self, callback: &Callback) -> Heard {
+        if callback.headers.get("x-fake-signature").map(String::as_str) != Some("signed") {
+            return Heard::Forged;
+        }
+        let body: serde_json::Value = serde_json::from_str(&callback.body).unwrap_or_default();
+        Heard::News(body["id"].as_str().map(|id| UpstreamId(id.to_owned())))
     }
 }
 

@@ -7,18 +7,22 @@ mod database;
 mod fake;
 mod person;
 mod proxy;
+mod script;
 mod server;
 mod stream;
 mod upstream;
+mod wire;
 
 pub use cluster::Cluster;
 pub use database::{Engine, TestDatabase};
 pub use fake::{Fake, FakeProvider, Step, tiny_mp4};
 pub use person::Person;
 pub use proxy::{Cut, Proxy};
+pub use script::{Exchange, Heard, Script};
 pub use server::{Answer, Beside, Customer, TestApp, client, run};
 pub use stream::{Event, EventStream};
-pub use upstream::{Answer as UpstreamAnswer, Call, Ending, Lie, Upstream};
+pub use upstream::{Call, Lie, Upstream};
+pub use wire::{Answer as UpstreamAnswer, Ending};
 
 /// Makes a test of each scenario that only PostgreSQL has.
 #[macro_export]

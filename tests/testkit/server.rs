@@ -41,14 +41,24 @@ pub struct TestApp {
     pub folder: tempfile::TempDir,
     database: TestDatabase,
     clock: Clock,
-    adjust: Adjust,
+    changes: Changes,
     lane: Option<Lane>,
     worker: Option<Worker>,
     server: JoinHandle<()>,
 }
 
-/// What a test changes of the settings.
-type Adjust = Arc<dyn Fn(&mut Config) + Send + Sync>;
+/// What a test changes of the settings and the providers.
+#[derive(Clone)]
+struct Changes {
+    adjust: Arc<dyn Fn(&mut Config) + Send + Sync>,
+    stock: Arc<dyn Fn(&mut Registry) + Send + Sync>,
+}
+
+impl Default for Changes {
+    fn default() -> Self {
+        Changes { adjust: Arc::new(|_| {}), stock: Arc::new(|_| {}) }
+    }
+}
 
 /// Another process over the same data, as far as a test can tell.
 pub struct Beside {
@@ -93,10 +103,10 @@ impl TestApp {
         app::migrate(&db).await.expect("the schema is made");
         publish_prices(&db, &config, &clock).await;
         db.close().await.expect("the database closes");
-        let adjust: Adjust = Arc::new(|_| {});
-        let (app, lane, server, url) = boot(&database, folder.path(), clock.clone(), &fake, &adjust).await;
+        let changes = Changes::default();
+        let (app, lane, server, url) = boot(&database, folder.path(), clock.clone(), &fake, &changes).await;
         let (client, lane) = (client(), Some(lane));
-        TestApp { app, url, client, fake, folder, database, clock, adjust, lane, worker: None, server }
+        TestApp { app, url, client, fake, folder, database, clock, changes, lane, worker: None, server }
     }
 
     /// Starts a worker; tests that only look at submission need none.
@@ -114,7 +124,14 @@ impl TestApp {
 
     /// The same with other settings.
     pub async fn restart_with(self, adjust: impl Fn(&mut Config) + Send + Sync + 'static) -> TestApp {
-        TestApp { adjust: Arc::new(adjust), ..self }.restart().await
+        let changes = Changes { adjust: Arc::new(adjust), ..self.changes.clone() };
+        TestApp { changes, ..self }.restart().await
+    }
+
+    /// The same with more providers.
+    pub async fn restart_among(self, stock: impl Fn(&mut Registry) + Send + Sync + 'static) -> TestApp {
+        let changes = Changes { stock: Arc::new(stock), ..self.changes.clone() };
+        TestApp { changes, ..self }.restart().await
     }
 
     /// Another process over the same database with the same settings, as far as one process can have another: nothing in
@@ -127,17 +144,18 @@ impl TestApp {
     pub async fn beside_wrong_by(&self, seconds: i64) -> Beside {
         let clock = self.clock.beside();
         clock.be_wrong_by(seconds);
-        Beside::of(boot(&self.database, self.folder.path(), clock, &self.fake, &self.adjust).await)
+        Beside::of(boot(&self.database, self.folder.path(), clock, &self.fake, &self.changes).await)
     }
 
     /// The same with other settings.
     pub async fn beside_with(&self, adjust: impl Fn(&mut Config) + Send + Sync + 'static) -> Beside {
-        let (clock, adjust): (_, Adjust) = (self.clock.beside(), Arc::new(adjust));
-        Beside::of(boot(&self.database, self.folder.path(), clock, &self.fake, &adjust).await)
+        let changes = Changes { adjust: Arc::new(adjust), ..self.changes.clone() };
+        let clock = self.clock.beside();
+        Beside::of(boot(&self.database, self.folder.path(), clock, &self.fake, &changes).await)
     }
 
     async fn boot(&self) -> (App, Lane, JoinHandle<()>, String) {
-        boot(&self.database, self.folder.path(), self.clock.clone(), &self.fake, &self.adjust).await
+        boot(&self.database, self.folder.path(), self.clock.clone(), &self.fake, &self.changes).await
     }
 
     /// Opens a stream of events.
@@ -357,13 +375,14 @@ async fn boot(
     folder: &std::path::Path,
     clock: Clock,
     fake: &Fake,
-    adjust: &Adjust,
+    changes: &Changes,
 ) -> (App, Lane, JoinHandle<()>, String) {
     let mut config = config(database, folder);
-    adjust(&mut config);
+    (changes.adjust)(&mut config);
     std::fs::create_dir_all(&config.data_dir).expect("a data folder");
     let mut providers = Registry::new(config.data_dir.join("scratch"));
     providers.add(fake.provider());
+    (changes.stock)(&mut providers);
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("an address");
     config.listen = address;

@@ -5,7 +5,6 @@
 
 mod courier;
 mod state;
-mod wire;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,11 +19,10 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 pub use courier::Courier;
-pub use wire::{Answer, Ending};
 
 use crate::server::TestApp;
+use crate::wire::{Answer, Connection, Ending};
 use state::State;
-use wire::Connection;
 
 /// How long a test waits for something that is certain to happen before it gives up.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -87,7 +85,10 @@ impl Upstream {
         let timeouts = Timeouts { connect: PATIENCE, read: patience, total: PATIENCE };
         let allow = Allow::new(&[("127.0.0.1", self.address.port())]);
         let fetcher = GuardedClient::new(timeouts, allow).expect("a client").with_max_bytes(LARGEST_CLIP);
-        Worker::start(App { providers, fetcher, ..app.app.clone() }).await.expect("a worker starts")
+        let clip_fetcher = fetcher.clone();
+        Worker::start(App { providers, fetcher, clip_fetcher, ..app.app.clone() })
+            .await
+            .expect("a worker starts")
     }
 
     pub fn url(&self, path: &str) -> String {

@@ -7,6 +7,7 @@ mod invite;
 mod key;
 mod money;
 mod promotion;
+mod provider;
 mod select;
 mod show;
 mod staff;
@@ -39,6 +40,11 @@ pub enum Admin {
     /// Promotion codes
     #[command(subcommand)]
     Promotion(promotion::Promotion),
+    /// Show the providers: state, keys, limits and last errors
+    Providers,
+    /// Try a provider, or use its keys again
+    #[command(subcommand)]
+    Provider(provider::Provider),
     /// Give credits
     Grant(money::Grant),
     /// Correct an account, up or down
@@ -72,6 +78,8 @@ impl Admin {
             Admin::Access => access::list(desk).await,
             Admin::Key(command) => command.run(desk).await,
             Admin::Promotion(command) => command.run(desk).await,
+            Admin::Providers => provider::list(desk).await,
+            Admin::Provider(command) => command.run(desk).await,
             Admin::Grant(command) => command.run(desk).await,
             Admin::Adjust(command) => command.run(desk).await,
             Admin::Refund(command) => command.run(desk).await,

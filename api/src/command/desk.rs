@@ -1,6 +1,5 @@
 //! Where an administrator's command works: the database of a server that may be running, and the vault when money moves.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -20,6 +19,7 @@ use crate::video::Video;
 use crate::video::price_version::PriceVersions;
 use crate::video::quote::QuoteSigner;
 use crate::video::settle::closings;
+use crate::video::supply::Supply;
 use crate::video::views::Views;
 
 /// A database with a current schema.
@@ -77,7 +77,7 @@ impl Desk {
             views: Views::new(self.db.clone()),
             closings: closings(self.db.clone()),
             uploads: app::uploads(&self.config, &self.db, &self.clock, &app::storage(&self.config)?),
-            configured: Arc::new(BTreeSet::new()),
+            supply: Supply::new(self.db.clone(), Default::default(), Default::default()),
             deadline_s: self.config.task_deadline_s,
         })
     }

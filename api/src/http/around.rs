@@ -14,7 +14,7 @@ use tracing::{Instrument, field};
 use super::dialect::Dialect;
 use super::error::{self, ApiError, Rendering};
 use super::tally::{self, Tally};
-use super::{allowed_methods, model_path, request_id};
+use super::{allowed_methods, callback, model_path, request_id};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::trace::{self, Parent};
@@ -48,7 +48,7 @@ pub async fn answer<E: Endpoint>(
         "request",
         id = %id,
         method = %request.method(),
-        path = %path,
+        path = %callback::loggable(&path),
         route = field::Empty,
         trace = field::Empty,
         status = field::Empty,

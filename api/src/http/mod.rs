@@ -7,6 +7,7 @@
 pub mod account;
 pub mod auth;
 pub mod body;
+mod callback;
 pub mod credits;
 pub mod description;
 pub mod dialect;
@@ -169,7 +170,7 @@ pub fn endpoint(app: App) -> impl Endpoint<Output = Response> {
     let app = Arc::new(app);
     let described =
         description::routes(Route::new(), service().spec(), || service().swagger_ui_html(), public_url);
-    let routes = account::page::routes(described)
+    let routes = callback::routes(account::page::routes(described), app.clone())
         .at(metrics::PATH, metrics::on_ordinary_address(app.clone()))
         .nest_no_strip("/", service())
         .data(app.clone())
@@ -185,7 +186,7 @@ pub fn openapi() -> anyhow::Result<serde_json::Value> {
 
 /// Paths of what is for people to look at, with their methods: no operations of the API.
 fn pages() -> impl Iterator<Item = &'static (&'static str, &'static [&'static str])> {
-    description::PATHS.iter().chain(&account::page::PATHS)
+    description::PATHS.iter().chain(&account::page::PATHS).chain(&callback::PATHS)
 }
 
 /// The `Allow` header of a path; empty when there is no such path.

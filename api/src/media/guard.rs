@@ -44,6 +44,12 @@ impl Allow {
         Self(listed.iter().map(|(host, port)| (host.to_ascii_lowercase(), *port)).collect())
     }
 
+    /// The same with more places.
+    pub fn with<'p>(&self, places: impl Iterator<Item = (&'p str, u16)>) -> Self {
+        let more = places.map(|(host, port)| (host.to_ascii_lowercase(), port));
+        Self(self.0.iter().cloned().chain(more).collect())
+    }
+
     fn names(&self, host: &str) -> bool {
         self.0.iter().any(|(listed, _)| listed == host)
     }

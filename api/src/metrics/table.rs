@@ -49,9 +49,13 @@ metrics! {
     WORKER_TAKEOVERS = Counter "reelmeter_worker_takeovers_total" [] "Jobs taken from workers that stopped beating.";
     PROVIDER_CALLS = Counter "reelmeter_provider_calls_total" ["provider", "call", "outcome"] "Calls of providers; rejected, unavailable, unknown and broken are errors.";
     PROVIDER_DURATION = Histogram "reelmeter_provider_call_duration_seconds" ["provider", "call"] "Time of one call of a provider.";
-    PROVIDER_FAILURES = Counter "reelmeter_provider_failures_total" ["provider", "code"] "Clips that were not made or not usable, by the code that customers see.";
+    PROVIDER_FAILURES = Counter "reelmeter_provider_failures_total" ["provider", "code"] "Clips that were not made or not usable, by their class.";
     PROVIDER_COST = Counter "reelmeter_provider_cost_micro_usd_total" ["provider", "fate"] "What providers said that clips cost, in millionths of a US dollar; lost: the clip could not be delivered, or came after the end, and is not charged.";
     PROVIDER_TAKEN_IDS = Counter "reelmeter_provider_taken_ids_total" ["provider"] "Submissions that were answered with the id of another one: the attempt is broken and not charged.";
+    PROVIDER_FAILOVERS = Counter "reelmeter_provider_failovers_total" ["provider", "reason"] "Clips that went on to another provider, by the one that did not make them and the class of its failure.";
+    PROVIDER_ORPHANS = Counter "reelmeter_provider_orphans_total" ["provider"] "Submissions that were given up without knowing what became of them: they may be billed to us.";
+    PROVIDER_ORPHAN_COST = Counter "reelmeter_provider_orphan_cost_micro_usd_total" ["provider"] "What those may have cost by the price book's cost cards, in millionths of a US dollar.";
+    PROVIDER_CALLBACKS = Counter "reelmeter_provider_callbacks_total" ["provider", "outcome"] "Callbacks of providers that were looked at: news, or forged.";
     CLIP_STORE = Histogram "reelmeter_clip_store_duration_seconds" ["outcome"] "Time of one try to fetch, look at and store a clip.";
     CLIP_BYTES = Counter "reelmeter_clip_stored_bytes_total" [] "Bytes of the clips that were stored.";
     WEBHOOKS_SENT = Counter "reelmeter_webhook_sends_total" ["outcome"] "Tries of webhooks: delivered, put off until later, or given up.";
@@ -68,6 +72,7 @@ metrics! {
     AUDIT_ROOT = Gauge "reelmeter_last_audit_root_age_seconds" [] "Age of the newest root over the journal's chains; missing before the first one.";
     JOBS = Gauge "reelmeter_jobs" ["provider", "state"] "Tasks under way.";
     OLDEST_JOB = Gauge "reelmeter_oldest_unclaimed_job_age_seconds" ["provider"] "How long the oldest job has been waiting for a worker; 0 without any.";
+    KEYS = Gauge "reelmeter_provider_keys" ["provider", "state"] "Keys of a provider that are not used now: resting after faults, or out without money or right.";
     WORKERS = Gauge "reelmeter_workers" [] "Workers whose heartbeat is fresh.";
     WEBHOOKS_PENDING = Gauge "reelmeter_webhooks_pending" [] "Webhooks that are still to be delivered.";
     OLDEST_WEBHOOK = Gauge "reelmeter_oldest_due_webhook_age_seconds" [] "How long the oldest webhook has been due; 0 without any.";

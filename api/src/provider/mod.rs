@@ -2,19 +2,49 @@
 //!
 //! A provider turns a [`Submission`] into somebody else's API and their answers back into ours. It never sees SQL, credits or
 //! customers. Its errors are named by what is known, because that decides about money.
+//!
+//! An adapter is careful: every answer may be wrong. A submission is refused only where that is said in so many words; of a
+//! poll only a readable report is a verdict, and a status that nobody knows is none. No key goes to any other host.
 
+mod ark;
+mod dashscope;
+pub mod failure;
+mod fal;
+mod google;
+pub mod instance;
+mod jimeng;
+pub mod json;
+mod kie;
+mod kling;
+mod minimax;
+mod mulerouter;
+mod openai;
+mod openrouter;
+pub mod registry;
+mod replicate;
 mod sandbox;
+pub mod signed;
+mod vertex;
+mod vidu;
+pub mod wire;
+mod xai;
 
-use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
+use reqwest::header::HeaderMap;
 
 use crate::media::{Store, StoreError};
+use crate::video::catalog::InputMode;
+use crate::video::request::MediaRole;
+
+pub use failure::{Failure, FailureCode, ProviderError};
+pub use instance::{Endpoint, Instance, Lost, Named};
+pub use registry::Registry;
 
 /// What one submission asks for: everything a provider may know. Built only from what was priced.
 #[derive(Clone, Debug)]
@@ -24,14 +54,16 @@ pub struct Submission {
     /// What the provider calls the model.
     pub native_id: String,
     pub model: String,
-    /// The input mode, such as `text_to_video`.
-    pub mode: String,
+    pub mode: InputMode,
+    /// Empty if there is none.
     pub prompt: String,
     pub negative_prompt: Option<String>,
     pub media: Vec<SubmissionMedia>,
     /// Seconds of one clip.
     pub duration_s: u32,
+    /// In lower case, such as `720p` or `4k`.
     pub resolution: String,
+    /// Such as `16:9`, or `auto`.
     pub aspect_ratio: String,
     /// Pixels.
     pub width: u32,
@@ -40,20 +72,50 @@ pub struct Submission {
     pub seed: Option<i64>,
     /// Index, within the task, of the first clip wanted.
     pub clip: u32,
-    /// How many clips are wanted.
+    /// How many clips are wanted: one, but of the sandbox.
     pub clips: u32,
+    /// By the names of `OptionName`, such as `cfg_scale`.
     pub options: serde_json::Map<String, serde_json::Value>,
+    /// Keys of the provider's own, sent as they are.
     pub extra: serde_json::Map<String, serde_json::Value>,
+    /// Where the provider may tell us that something has changed: its last part is known to nobody else.
+    pub callback_url: Option<String>,
+}
+
+impl Submission {
+    /// The first medium of a role.
+    pub fn one(&self, role: MediaRole) -> Option<&SubmissionMedia> {
+        self.all(role).next()
+    }
+
+    pub fn all(&self, role: MediaRole) -> impl Iterator<Item = &SubmissionMedia> {
+        self.media.iter().filter(move |medium| medium.role == role)
+    }
+
+    /// The addresses of all media of a role.
+    pub fn urls(&self, role: MediaRole) -> Vec<&str> {
+        self.all(role).map(|medium| medium.url.as_str()).collect()
+    }
 }
 
 /// A picture, video or sound to work from.
 #[derive(Clone, Debug)]
 pub struct SubmissionMedia {
-    pub role: String,
+    pub role: MediaRole,
     /// Where the provider can fetch it, as long as the task runs; without a file only its name.
     pub url: String,
     /// For providers that are sent the bytes. There if [`Abilities::needs_files`].
     pub file: Option<InputFile>,
+    /// Who made it, if it is a clip of another task: some go on only from what they have made themselves.
+    pub made_by: Option<MadeBy>,
+}
+
+/// The submission that a clip came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MadeBy {
+    /// Name of the instance.
+    pub provider: String,
+    pub id: UpstreamId,
 }
 
 /// A file in our storage.
@@ -88,10 +150,25 @@ pub enum Progress {
         clips: Vec<RemoteClip>,
         cost_micro_usd: Option<i64>,
     },
+    /// Nothing was made, which may have cost something all the same.
     Failed {
         failure: Failure,
+        cost_micro_usd: Option<i64>,
     },
     Canceled,
+}
+
+impl Progress {
+    /// A failure that cost nothing, as far as we are told.
+    pub fn failed(code: FailureCode, detail: impl AsRef<str>) -> Progress {
+        Progress::Failed { failure: Failure::new(code, detail), cost_micro_usd: None }
+    }
+
+    /// The one clip of a submission, at a public address.
+    pub fn delivered(submission: &Submission, url: String, cost_micro_usd: Option<i64>) -> Progress {
+        let clip = RemoteClip { index: submission.clip, source: ClipSource::url(url), millis: None };
+        Progress::Succeeded { clips: vec![clip], cost_micro_usd }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -107,61 +184,20 @@ pub struct RemoteClip {
 #[derive(Clone, Debug)]
 pub enum ClipSource {
     File(PathBuf),
-    Url(String),
+    /// The headers, which may hold a key, go to the address's own origin and to no other that it leads to.
+    Url {
+        url: String,
+        headers: HeaderMap,
+    },
+    /// It came with the answer.
+    Bytes(Bytes),
 }
 
-/// Why a provider did not deliver. The message is safe to show to customers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
-    pub code: FailureCode,
-    pub message: String,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FailureCode {
-    InvalidInput,
-    Moderation,
-    Internal,
-    Timeout,
-    InputUnreachable,
-    Empty,
-    /// What was delivered is no playable video.
-    InvalidClip,
-    /// Ours: the clip could not be kept.
-    Storage,
-}
-
-impl FailureCode {
-    /// The stable code that customers see.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            FailureCode::InvalidInput => "invalid_input",
-            FailureCode::Moderation => "moderation",
-            FailureCode::Internal => "generation_failed",
-            FailureCode::Timeout => "timeout",
-            FailureCode::InputUnreachable => "input_unreachable",
-            FailureCode::Empty => "empty_result",
-            FailureCode::InvalidClip => "invalid_clip",
-            FailureCode::Storage => "storage_error",
-        }
+impl ClipSource {
+    /// A public address.
+    pub fn url(url: String) -> ClipSource {
+        ClipSource::Url { url, headers: HeaderMap::new() }
     }
-}
-
-/// What is known after a call that did not go well. "Maybe" is an answer of its own: what was sent may be billed.
-#[derive(Debug, thiserror::Error)]
-pub enum ProviderError {
-    /// Refused: nothing runs, nothing will be billed.
-    #[error("rejected: {}", .0.message)]
-    Rejected(Failure),
-    /// Not accepted for certain; the same again may work.
-    #[error("unavailable")]
-    Unavailable { retry_after_ms: Option<u64> },
-    /// Sent, no answer: it may be running.
-    #[error("no answer: {0}")]
-    Unknown(String),
-    /// An answer that makes no sense.
-    #[error("unreadable answer: {0}")]
-    Broken(String),
 }
 
 /// What looking for a submission without knowing its id came to.
@@ -187,17 +223,83 @@ pub enum Reconcile {
 
 #[derive(Clone, Copy, Debug)]
 pub struct Abilities {
-    /// Submissions that may be under way at once.
+    /// Submissions that may be under way at once, with one key.
     pub slots: usize,
-    pub poll_every: Duration,
+    /// How fast they may follow one another, with one key.
+    pub rate: Option<Rate>,
+    pub pace: Pace,
     pub can_cancel: bool,
     pub reconcile: Reconcile,
     /// Whether everything that a task is made from must lie in our storage before it is submitted.
     pub needs_files: bool,
 }
 
+/// So many submissions in so many seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    pub submissions: NonZeroU32,
+    pub seconds: NonZeroU32,
+}
+
+/// A rate of numbers that are not zero; one, if they are.
+pub const fn rate(submissions: u32, seconds: u32) -> Rate {
+    const ONE: NonZeroU32 = NonZeroU32::MIN;
+    Rate {
+        submissions: if let Some(number) = NonZeroU32::new(submissions) { number } else { ONE },
+        seconds: if let Some(number) = NonZeroU32::new(seconds) { number } else { ONE },
+    }
+}
+
+/// How often a submission is asked about: often while it is young, and then less and less.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    first: Duration,
+    last: Duration,
+}
+
+impl Pace {
+    /// How long it stays young.
+    const YOUNG: Duration = Duration::from_secs(30);
+
+    pub const fn steady(every: Duration) -> Pace {
+        Pace { first: every, last: every }
+    }
+
+    pub const fn stretching(first: Duration, last: Duration) -> Pace {
+        Pace { first, last }
+    }
+
+    /// The pause before the next question about a submission of this age.
+    pub fn pause(self, age: Duration) -> Duration {
+        let times = u32::try_from(age.as_secs() / Self::YOUNG.as_secs()).unwrap_or(u32::MAX);
+        self.first.saturating_mul(times.saturating_add(1)).min(self.last)
+    }
+}
+
+/// What was sent to the address that a submission named.
+#[derive(Clone, Debug)]
+pub struct Callback {
+    /// With the query, if there was one.
+    pub path: String,
+    /// By their names in lower case.
+    pub headers: std::collections::BTreeMap<String, String>,
+    pub body: String,
+    /// Unix seconds.
+    pub received_at: i64,
+}
+
+/// What a callback is worth. It is never a verdict: whoever hears something asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// Its signature is missing or wrong.
+    Forged,
+    /// Something has changed, with the submission of this id if it names one.
+    News(Option<UpstreamId>),
+}
+
 #[async_trait]
 pub trait Provider: Send + Sync {
+    /// Of the instance.
     fn name(&self) -> &str;
 
     fn abilities(&self) -> Abilities;
@@ -206,44 +308,28 @@ pub trait Provider: Send + Sync {
 
     async fn poll(&self, id: &UpstreamId, submission: &Submission) -> Result<Progress, ProviderError>;
 
-    async fn cancel(&self, id: &UpstreamId) -> Result<(), ProviderError>;
+    /// Asks them to stop; whether they did is what the next poll says.
+    async fn cancel(&self, id: &UpstreamId, submission: &Submission) -> Result<(), ProviderError>;
 
-    /// Looks for a submission whose answer was lost.
-    async fn find(&self, submission: &Submission) -> Result<Found, ProviderError>;
-}
+    /// Looks for a submission whose answer was lost. `heard` are ids that came with callbacks for it: one is believed only if
+    /// the upstream itself shows that it is ours.
+    async fn find(&self, submission: &Submission, heard: &[UpstreamId]) -> Result<Found, ProviderError>;
 
-/// The providers that are configured, by name.
-#[derive(Clone, Default)]
-pub struct Registry {
-    by_name: BTreeMap<String, Arc<dyn Provider>>,
-}
-
-/// How many submissions the sandbox takes at once. Waiting ones cost a few kilobytes each.
-const SANDBOX_QUEUE: usize = 1_024;
-
-impl Registry {
-    /// Everything that can be used with the given settings. `scratch` is where unfinished clips may lie.
-    pub fn new(scratch: PathBuf) -> Self {
-        let mut registry = Registry::default();
-        registry.add(sandbox::Sandbox::new(scratch, SANDBOX_QUEUE));
-        registry
-    }
-
-    pub fn add(&mut self, provider: Arc<dyn Provider>) {
-        self.by_name.insert(provider.name().to_owned(), provider);
-    }
-
-    pub fn get(&self, name: &str) -> Option<Arc<dyn Provider>> {
-        self.by_name.get(name).cloned()
-    }
-
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.by_name.keys().map(String::as_str)
+    /// Judges a callback.
+    fn hear(&self, _: &Callback) -> Heard {
+        Heard::News(None)
     }
 }
 
-impl std::fmt::Debug for Registry {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_set().entries(self.by_name.keys()).finish()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_older_a_submission_the_less_often_it_is_asked_about() {
+        let pace = Pace::stretching(Duration::from_secs(3), Duration::from_secs(15));
+        for (age, pause) in [(0, 3), (29, 3), (30, 6), (119, 12), (120, 15), (100_000, 15)] {
+            assert_eq!(pace.pause(Duration::from_secs(age)), Duration::from_secs(pause), "{age}");
+        }
     }
 }

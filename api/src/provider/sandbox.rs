@@ -27,7 +27,7 @@ mod text;
 use tests::sample;
 
 use crate::provider::{
-    Abilities, Failure, FailureCode, Found, Progress, Provider, ProviderError, Reconcile, Submission,
+    Abilities, Failure, FailureCode, Found, Pace, Progress, Provider, ProviderError, Reconcile, Submission,
     UpstreamId,
 };
 use clip::Plan;
@@ -97,7 +97,7 @@ impl Sandbox {
             return Ok(Progress::Queued);
         };
         if !job.answers_poll() {
-            return Err(ProviderError::Unavailable { retry_after_ms: None });
+            return Err(ProviderError::unavailable("as the prompt asked"));
         }
         Ok(job.progress(Instant::now()))
     }
@@ -116,7 +116,8 @@ impl Provider for Sandbox {
     fn abilities(&self) -> Abilities {
         Abilities {
             slots: self.queue_limit,
-            poll_every: POLL_EVERY,
+            rate: None,
+            pace: Pace::steady(POLL_EVERY),
             can_cancel: true,
             reconcile: Reconcile::Keyed,
             needs_files: false,
@@ -126,9 +127,9 @@ impl Provider for Sandbox {
     /// The same submit key always gets the same id; a second submission changes nothing.
     async fn submit(&self, submission: &Submission) -> Result<UpstreamId, ProviderError> {
         let id = upstream_id(&submission.submit_key);
-        let is_new = self
-            .accept(&id, submission)
-            .map_err(|Full| ProviderError::Unavailable { retry_after_ms: Some(RETRY_AFTER_MS) })?;
+        let is_new = self.accept(&id, submission).map_err(|Full| {
+            ProviderError::refused(FailureCode::RateLimited, "the queue is full", Some(RETRY_AFTER_MS))
+        })?;
         fail_point!("sandbox.accepted");
         if is_new && Directives::parse(&submission.prompt).lost {
             return Err(ProviderError::Unknown("the sandbox lost its reply, as the prompt asked".to_owned()));
@@ -153,7 +154,7 @@ impl Provider for Sandbox {
     }
 
     /// Takes effect at the next frame. An id that is not known (a restart) is remembered as canceled.
-    async fn cancel(&self, id: &UpstreamId) -> Result<(), ProviderError> {
+    async fn cancel(&self, id: &UpstreamId, _: &Submission) -> Result<(), ProviderError> {
         let now = Instant::now();
         let mut jobs = self.jobs();
         if let Some(job) = jobs.get(&id.0) {
@@ -165,7 +166,7 @@ impl Provider for Sandbox {
         Ok(())
     }
 
-    async fn find(&self, submission: &Submission) -> Result<Found, ProviderError> {
+    async fn find(&self, submission: &Submission, _: &[UpstreamId]) -> Result<Found, ProviderError> {
         let id = upstream_id(&submission.submit_key);
         if self.jobs().get(&id.0).is_some() {
             return Ok(Found::Accepted(id));
@@ -182,7 +183,7 @@ impl Provider for Sandbox {
 fn first_stage(directives: &Directives, clips: &[Plan]) -> Stage {
     if directives.moderation {
         return refused(
-            FailureCode::Moderation,
+            FailureCode::ModerationInput,
             "The prompt was refused by moderation (asked for in the prompt).",
         );
     }
@@ -199,7 +200,7 @@ fn first_stage(directives: &Directives, clips: &[Plan]) -> Stage {
 }
 
 fn refused(code: FailureCode, message: &str) -> Stage {
-    Stage::Failed(Failure { code, message: message.to_owned() })
+    Stage::Failed(Failure { code, message: message.to_owned(), detail: None })
 }
 
 /// 128 bits of the submit key's hash: the same in every process, and nothing of the key can be read from it.

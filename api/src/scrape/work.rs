@@ -14,10 +14,14 @@ use crate::metrics::{Metrics, table};
 /// The states of a job, so that one that nobody is in says 0.
 const STATES: [&str; 5] = ["queued", "submitting", "running", "reconciling", "storing"];
 
+/// Why a key is not used.
+const RESTS: [&str; 2] = ["resting", "out"];
+
 #[derive(Debug)]
 pub struct Work {
     providers: Vec<String>,
     jobs: Vec<Jobs>,
+    keys: Vec<Keys>,
     workers: i64,
     webhooks: Pending,
     inbox: i64,
@@ -29,6 +33,14 @@ struct Jobs {
     state: String,
     n: i64,
     oldest: Option<Timestamp>,
+}
+
+/// Keys of a provider that are not used now.
+#[derive(Debug, FromQueryResult)]
+struct Keys {
+    provider: String,
+    state: String,
+    n: i64,
 }
 
 #[derive(Debug, Default)]
@@ -49,6 +61,9 @@ const JOBS: &str = "
 SELECT provider, state, COUNT(*) AS n, MIN(CASE WHEN owner IS NULL THEN run_at END) AS oldest
 FROM job GROUP BY provider, state";
 
+const KEYS: &str = "
+SELECT provider, state, COUNT(*) AS n FROM provider_health WHERE rests_until > $1 AND state <> 'ok' GROUP BY provider, state";
+
 const WORKERS: &str = "SELECT COUNT(*) AS n FROM worker WHERE heartbeat_at > $1";
 const WEBHOOKS: &str = "
 SELECT endpoint, COUNT(*) AS n, MIN(next_at) AS oldest FROM delivery WHERE state = 'pending' GROUP BY endpoint";
@@ -68,10 +83,12 @@ impl Work {
         providers.extend(jobs.iter().map(|jobs| jobs.provider.clone()));
         providers.sort_unstable();
         providers.dedup();
+        let keys = Statement::from_sql_and_values(backend, KEYS, [Value::from(now)]);
         let workers = Statement::from_sql_and_values(backend, WORKERS, [Value::from(heartbeat)]);
         Ok(Work {
             providers,
             jobs,
+            keys: Keys::find_by_statement(keys).all(db).await?,
             workers: count(db.query_one_raw(workers).await?)?,
             webhooks: webhooks(db, Owed::find_by_statement(sql(WEBHOOKS)).all(db).await?, now).await?,
             inbox: count(db.query_one_raw(sql(INBOX)).await?)?,
@@ -84,6 +101,12 @@ impl Work {
             for state in STATES {
                 let n: i64 = of_provider().filter(|jobs| jobs.state == state).map(|jobs| jobs.n).sum();
                 metrics.gauge(&table::JOBS, &[provider, state]).set(n as f64);
+            }
+            for state in RESTS {
+                let of_state =
+                    self.keys.iter().filter(|keys| keys.provider == *provider && keys.state == state);
+                let n: i64 = of_state.map(|keys| keys.n).sum();
+                metrics.gauge(&table::KEYS, &[provider, state]).set(n as f64);
             }
             let oldest = of_provider().filter_map(|jobs| jobs.oldest).min();
             metrics.gauge(&table::OLDEST_JOB, &[provider]).set(age(oldest, now));

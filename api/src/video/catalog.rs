@@ -16,6 +16,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use entity::Mode;
+use serde::Deserialize;
+use url::Url;
 
 pub use limits::{Facts, FileLimits, InputLimits};
 pub use name::{KnownField, OptionName};
@@ -93,6 +95,81 @@ pub struct Route {
     pub passthrough: BTreeSet<String>,
     /// Keys of `extra` that mean a field of ours. They become that field before anything is checked or priced.
     pub priced: BTreeMap<String, KnownField>,
+    /// What it makes, if not everything that the model can.
+    pub only: RouteLimits,
+}
+
+/// What a route makes of what its model can. Whatever is left out is not limited here.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RouteLimits {
+    pub modes: Option<Vec<InputMode>>,
+    pub resolutions: Option<Vec<Resolution>>,
+    pub aspect_ratios: Option<Vec<AspectRatio>>,
+    /// Seconds.
+    pub durations: Option<Vec<u32>>,
+    /// Seconds of the shortest and the longest clip.
+    pub duration_range: Option<[u32; 2]>,
+    pub audio: Option<bool>,
+    /// Whether it takes a last frame.
+    pub last_frame: Option<bool>,
+    /// Options that it has no field for.
+    pub without: BTreeSet<OptionName>,
+}
+
+/// What a route must be able to make.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    pub mode: InputMode,
+    pub resolution: Resolution,
+    pub aspect_ratio: AspectRatio,
+    pub duration_s: u32,
+    pub audio: bool,
+    pub last_frame: bool,
+    pub options: BTreeSet<OptionName>,
+}
+
+impl Route {
+    pub fn serves(&self, mode: InputMode) -> bool {
+        is_among(&self.only.modes, mode)
+    }
+
+    pub fn makes(&self, resolution: Resolution) -> bool {
+        is_among(&self.only.resolutions, resolution)
+    }
+
+    pub fn lasts(&self, seconds: u32) -> bool {
+        let in_range = self.only.duration_range.is_none_or(|[least, most]| (least..=most).contains(&seconds));
+        in_range && is_among(&self.only.durations, seconds)
+    }
+
+    pub fn frames(&self, ratio: AspectRatio) -> bool {
+        is_among(&self.only.aspect_ratios, ratio)
+    }
+
+    pub fn sounds(&self, audio: bool) -> bool {
+        self.only.audio.is_none_or(|only| only == audio)
+    }
+
+    /// Whether its clips have the shape of what they are made from, whatever is asked for.
+    pub fn follows_source(&self) -> bool {
+        self.only.aspect_ratios.as_deref() == Some(&[AspectRatio::Auto])
+    }
+
+    /// Whether it can make this. A shape that is wished for beside a source is no reason to make nothing.
+    pub fn can_make(&self, wanted: &Wanted) -> bool {
+        self.serves(wanted.mode)
+            && self.makes(wanted.resolution)
+            && (self.follows_source() || self.frames(wanted.aspect_ratio))
+            && self.lasts(wanted.duration_s)
+            && self.sounds(wanted.audio)
+            && (self.only.last_frame != Some(false) || !wanted.last_frame)
+            && self.only.without.is_disjoint(&wanted.options)
+    }
+}
+
+fn is_among<T: PartialEq>(list: &Option<Vec<T>>, value: T) -> bool {
+    list.as_ref().is_none_or(|list| list.contains(&value))
 }
 
 /// A configured upstream, or the sandbox.
@@ -103,6 +180,10 @@ pub struct Provider {
     pub mode: Mode,
     /// Serves every model under its own id, retired ones too; otherwise only the routes that name it.
     pub serves_all: bool,
+    /// Which of our adapters speaks to it: that of its own name, unless another one is named.
+    pub adapter: String,
+    /// Where its API is, if it has one address.
+    pub url: Option<Url>,
 }
 
 /// Where a task may be sent, and what the model is called there.
@@ -177,16 +258,18 @@ impl Catalog {
     /// Where a task of this model may go, the preferred place first; empty when nobody serves it.
     ///
     /// Live tasks go only to routes that forward every one of the `passthrough` keys. Test tasks go to the providers
-    /// that serve every model in test mode; those read no provider's own keys and so accept them all.
+    /// that serve every model in test mode; those read no provider's own keys and so accept them all. What exactly is `wanted`
+    /// leaves the routes out that can't make it.
     pub fn routes_for<'a>(
         &'a self,
         model: &'a Model,
         mode: Mode,
         passthrough: &BTreeSet<String>,
+        wanted: Option<&Wanted>,
     ) -> Vec<Destination<'a>> {
         match mode {
             Mode::Test => self.test_destinations(model),
-            Mode::Live => model.live_destinations(passthrough),
+            Mode::Live => model.live_destinations(passthrough, wanted),
         }
     }
 
@@ -205,8 +288,13 @@ impl Model {
         self.options.contains(&option)
     }
 
-    fn live_destinations(&self, passthrough: &BTreeSet<String>) -> Vec<Destination<'_>> {
-        let able = self.routes.iter().filter(|route| passthrough.is_subset(&route.passthrough));
+    fn live_destinations(
+        &self,
+        passthrough: &BTreeSet<String>,
+        wanted: Option<&Wanted>,
+    ) -> Vec<Destination<'_>> {
+        let makes = |route: &&Route| wanted.is_none_or(|wanted| route.can_make(wanted));
+        let able = self.routes.iter().filter(|route| passthrough.is_subset(&route.passthrough)).filter(makes);
         able.map(|r| Destination { provider: &r.provider, native_id: &r.native_id }).collect()
     }
 }

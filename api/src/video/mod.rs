@@ -6,6 +6,7 @@
 pub mod catalog;
 pub mod delete;
 pub mod event;
+pub mod inbox;
 pub mod input;
 pub mod list;
 pub mod metadata;
@@ -20,11 +21,11 @@ pub mod schema;
 pub mod settle;
 pub mod state;
 pub mod submit;
+pub mod supply;
 pub mod typical;
 pub mod upload;
 pub mod views;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use entity::{AccountId, KeyId, Mode};
@@ -37,6 +38,7 @@ use offer::OfferCache;
 use price_version::PriceVersions;
 use quote::QuoteSigner;
 use settle::Closings;
+use supply::Supply;
 use typical::TypicalTimes;
 use upload::Uploads;
 use views::Views;
@@ -55,8 +57,8 @@ pub struct Video {
     pub views: Views,
     pub closings: Closings,
     pub uploads: Uploads,
-    /// Names of the providers that are configured: a model that none of them serves is not offered.
-    pub configured: Arc<BTreeSet<String>>,
+    /// Who makes it: a model that nobody serves is not offered.
+    pub supply: Supply,
     /// Seconds after which a task that is not finished expires.
     pub deadline_s: u32,
 }

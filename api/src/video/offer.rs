@@ -1,7 +1,7 @@
 //! What a customer can choose from: the catalog's models with the prices of their group, who serves them now, and how long
 //! they take.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use entity::Mode;
@@ -10,6 +10,7 @@ use sea_orm::DbErr;
 use super::catalog::Model;
 use super::price::{Offer, offers};
 use super::price_version::{Version, VersionError};
+use super::supply::Need;
 use super::typical::Typical;
 use super::{Payer, Video, rules};
 
@@ -121,8 +122,9 @@ impl Video {
 
     fn is_available(&self, model: &Model, mode: Mode, now_unix: i64) -> bool {
         let sold = mode == Mode::Test || !model.lifecycle.is_retired(now_unix);
-        let routes = self.catalog.routes_for(model, mode, &Default::default());
-        sold && routes.iter().any(|route| self.configured.contains(route.provider))
+        let passthrough = BTreeSet::new();
+        let need = Need { model, mode, passthrough: &passthrough, wanted: None, pinned: None };
+        sold && self.supply.can(&self.catalog, &need)
     }
 }
 

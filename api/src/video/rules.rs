@@ -18,9 +18,9 @@ use entity::Mode;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::catalog::{AspectRatio, Catalog, InputMode, Model, Resolution, dimensions};
+use super::catalog::{AspectRatio, Catalog, InputMode, Model, OptionName, Resolution, Wanted, dimensions};
 use super::price::Dimensions;
-use super::request::{FieldErrors, GenerateRequest, Media};
+use super::request::{FieldErrors, GenerateRequest, Media, MediaRole};
 use extra::Folded;
 
 pub use extra::free_keys;
@@ -66,6 +66,28 @@ impl Effective {
     /// Whether a source or reference video is given; some prices depend on it.
     pub fn has_video_input(&self) -> bool {
         self.media.iter().any(|medium| medium.role.is_video())
+    }
+
+    /// What a route must be able to make.
+    pub fn wanted(&self) -> Wanted {
+        Wanted {
+            mode: self.mode,
+            resolution: self.resolution,
+            aspect_ratio: self.aspect_ratio,
+            duration_s: self.duration_s,
+            audio: self.audio,
+            last_frame: self.media.iter().any(|medium| medium.role == MediaRole::LastFrame),
+            options: self.wished().collect(),
+        }
+    }
+
+    /// The options that were asked for, those with a field of their own as well.
+    fn wished(&self) -> impl Iterator<Item = OptionName> {
+        OptionName::ALL.into_iter().filter(|option| match option {
+            OptionName::Seed => self.seed.is_some(),
+            OptionName::NegativePrompt => self.negative_prompt.is_some(),
+            other => other.key().is_some_and(|key| self.options.contains_key(key)),
+        })
     }
 
     /// Everything a price may depend on.

@@ -12,13 +12,14 @@ use tracing::Instrument;
 use tracing::field::Empty;
 
 use super::input::{Files, InputError, TakenIn};
-use super::price::{Explanation, PriceError, Quote};
+use super::price::{Explanation, PriceBook, PriceError, Quote};
 use super::price_version::VersionError;
 use super::quote::{LIFETIME_SECONDS, Promise, QuoteError};
 use super::read::ReadError;
 use super::request::{FieldErrors, GenerateRequest};
 use super::rules::{self, Checked};
 use super::state::State;
+use super::supply::Need;
 use super::{Payer, Video, metadata};
 use crate::ledger::{Accept, Command, Done, Refusal};
 
@@ -272,33 +273,35 @@ impl Video {
         if !payer.may_use(model) {
             return Err(SubmitError::ModelNotAllowed(model.id.clone()));
         }
-        let wanted = submission.request.provider.as_deref();
-        let provider = self
-            .provider_for(&checked, (wanted, home.as_deref()), payer.mode)
-            .ok_or_else(|| SubmitError::ModelUnavailable(model.id.clone()))?;
+        let version = self.prices.active(now).await?;
+        let pinned = submission.request.provider.as_deref();
+        let provider =
+            self.provider_for(&checked, (pinned, home.as_deref()), (payer.mode, &version.book), now);
+        let provider = provider.await?.ok_or_else(|| SubmitError::ModelUnavailable(model.id.clone()))?;
         if let Some(token) = &submission.quote_id {
             let promise = self.quotes.read(token, (payer.account, payer.mode), hash, now)?;
             let quote = Quote { credits: promise.credits, explanation: promise.explanation };
             return Ok(Priced { checked, provider, quote, quote_id: Some(promise.id) });
         }
-        let version = self.prices.active(now).await?;
         let quote = version.book.quote(version.id, &checked.effective.dimensions(), &payer.group)?;
         Ok(Priced { checked, provider, quote, quote_id: None })
     }
 
-    /// The first configured provider that serves the request, or the home of its source if that one does. In live mode only
-    /// the one that the request names, if it does.
-    fn provider_for(
+    /// The provider to ask first, or the home of its source if that one can make it. In live mode only the one that the request
+    /// names, if it does.
+    async fn provider_for(
         &self,
         checked: &Checked,
-        (wanted, home): (Option<&str>, Option<&str>),
-        mode: Mode,
-    ) -> Option<String> {
-        let routes = self.catalog.routes_for(&checked.model, mode, &checked.passthrough);
-        let fits = |name: &str| mode == Mode::Test || wanted.is_none_or(|wanted| wanted == name);
-        let serving = routes.iter().map(|route| route.provider);
-        let serving = serving.filter(|name| fits(name) && self.configured.contains(*name));
-        preferred(serving, home).map(str::to_owned)
+        (pinned, home): (Option<&str>, Option<&str>),
+        (mode, book): (Mode, &PriceBook),
+        now: Timestamp,
+    ) -> Result<Option<String>, DbErr> {
+        let (passthrough, wanted) = (&checked.passthrough, checked.effective.wanted());
+        let need = Need { model: &checked.model, mode, passthrough, wanted: Some(&wanted), pinned };
+        let dims = checked.effective.dimensions();
+        let standing = self.supply.standing(now).await?;
+        let routes = self.supply.routes(&self.catalog, &need, Some((book, &dims)), &standing);
+        Ok(preferred(routes.iter().map(|route| route.provider), home).map(str::to_owned))
     }
 
     fn rows(

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use tracing::{Instrument, Span, debug_span, field::Empty};
 
-use super::run::Shared;
-use super::tally;
+use super::dock::Dock;
+use super::{Context, tally};
 use crate::provider::{Found, Progress, ProviderError, Submission, UpstreamId};
 
 /// How long a submission may take before its outcome is unknown.
@@ -15,36 +15,50 @@ const ASK_TIMEOUT: Duration = Duration::from_secs(30);
 /// The longest upstream id that is kept, in bytes.
 const MAX_ID: usize = 1_024;
 
-pub async fn submit(shared: &Shared, submission: &Submission) -> Result<UpstreamId, ProviderError> {
-    let submit = shared.provider.submit(submission);
+pub async fn submit(
+    context: &Context,
+    dock: &Dock,
+    submission: &Submission,
+) -> Result<UpstreamId, ProviderError> {
+    let submit = dock.provider().submit(submission);
     let late = || ProviderError::Unknown("no answer in time".into());
     let submit = async { usable(in_time(SUBMIT_TIMEOUT, submit, late).await?) };
-    counted(shared, "submit", tally::submit_outcome, debug_span!("send", outcome = Empty), submit).await
+    counted((context, dock), "submit", tally::submit_outcome, debug_span!("send", outcome = Empty), submit)
+        .await
 }
 
 pub async fn poll(
-    shared: &Shared,
+    (context, dock): (&Context, &Dock),
     id: &UpstreamId,
     submission: &Submission,
 ) -> Result<Progress, ProviderError> {
-    let poll = shared.provider.poll(id, submission);
+    let poll = dock.provider().poll(id, submission);
     let poll = in_time(ASK_TIMEOUT, poll, no_answer);
-    counted(shared, "poll", tally::poll_outcome, debug_span!("poll", outcome = Empty), poll).await
+    counted((context, dock), "poll", tally::poll_outcome, debug_span!("poll", outcome = Empty), poll).await
 }
 
-pub async fn find(shared: &Shared, submission: &Submission) -> Result<Found, ProviderError> {
+pub async fn find(
+    (context, dock): (&Context, &Dock),
+    submission: &Submission,
+    heard: &[UpstreamId],
+) -> Result<Found, ProviderError> {
     let find = async {
-        match in_time(ASK_TIMEOUT, shared.provider.find(submission), no_answer).await? {
+        match in_time(ASK_TIMEOUT, dock.provider().find(submission, heard), no_answer).await? {
             Found::Accepted(id) => usable(id).map(Found::Accepted),
             found => Ok(found),
         }
     };
-    counted(shared, "find", tally::find_outcome, debug_span!("find", outcome = Empty), find).await
+    counted((context, dock), "find", tally::find_outcome, debug_span!("find", outcome = Empty), find).await
 }
 
-pub async fn cancel(shared: &Shared, id: &UpstreamId) -> Result<(), ProviderError> {
-    let cancel = in_time(ASK_TIMEOUT, shared.provider.cancel(id), no_answer);
-    counted(shared, "cancel", tally::cancel_outcome, debug_span!("cancel", outcome = Empty), cancel).await
+pub async fn cancel(
+    (context, dock): (&Context, &Dock),
+    id: &UpstreamId,
+    submission: &Submission,
+) -> Result<(), ProviderError> {
+    let cancel = in_time(ASK_TIMEOUT, dock.provider().cancel(id, submission), no_answer);
+    counted((context, dock), "cancel", tally::cancel_outcome, debug_span!("cancel", outcome = Empty), cancel)
+        .await
 }
 
 /// An id that can't be kept or asked about is none: what became of the submission has to be found out.
@@ -54,7 +68,7 @@ fn usable(id: UpstreamId) -> Result<UpstreamId, ProviderError> {
 }
 
 fn no_answer() -> ProviderError {
-    ProviderError::Unavailable { retry_after_ms: None }
+    ProviderError::unavailable("no answer in time")
 }
 
 async fn in_time<T>(
@@ -66,7 +80,7 @@ async fn in_time<T>(
 }
 
 async fn counted<T>(
-    shared: &Shared,
+    (context, dock): (&Context, &Dock),
     name: &'static str,
     outcome: fn(&Result<T, ProviderError>) -> &'static str,
     span: Span,
@@ -76,6 +90,6 @@ async fn counted<T>(
     let result = call.instrument(span.clone()).await;
     let outcome = outcome(&result);
     span.record("outcome", outcome);
-    shared.context.tally.called(shared.provider.name(), name, outcome, begun);
+    context.tally.called(dock.name(), name, outcome, begun);
     result
 }

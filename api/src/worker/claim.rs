@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use entity::job::JobState;
 use entity::{AccountId, TaskId, Timestamp, attempt, job, task, task_request, worker};
@@ -16,9 +17,11 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::choice::Choosing;
+use super::dock::share;
 use super::run::{self, Owned};
-use super::{Context, LOOK_EVERY, attempts};
-use crate::provider::Provider;
+use super::{Context, LOOK_EVERY, attempts, inbox};
+use crate::provider::Instance;
 
 /// Jobs that one claim takes at most.
 const MAX_CLAIM: usize = 256;
@@ -58,9 +61,9 @@ pub async fn run(context: Context, stop: CancellationToken, tasks: TaskTracker) 
 async fn look(context: &Arc<Context>, stop: &CancellationToken, tasks: &TaskTracker) -> Result<(), DbErr> {
     let names: Vec<String> = context.app.providers.names().map(str::to_owned).collect();
     for name in names {
-        let Some(provider) = context.app.providers.get(&name) else { continue };
+        let Some(instance) = context.app.providers.get(&name) else { continue };
         while !stop.is_cancelled() {
-            let room = free_slots(context, provider.as_ref()).await?;
+            let room = free_slots(context, &instance).await?;
             let claimed = claim(context, &name, room.min(MAX_CLAIM)).await?;
             if claimed.is_empty() {
                 break;
@@ -73,8 +76,8 @@ async fn look(context: &Arc<Context>, stop: &CancellationToken, tasks: &TaskTrac
                     &name,
                     usize::try_from(owned.task.clips).unwrap_or(1),
                 );
-                let (context, provider, owned) = (context.clone(), provider.clone(), Box::new(owned));
-                tasks.spawn(run::follow(context, provider, owned, following, stop.clone()));
+                let (context, owned) = (context.clone(), Box::new(owned));
+                tasks.spawn(run::follow(context, owned, following, stop.clone()));
             }
         }
     }
@@ -82,13 +85,15 @@ async fn look(context: &Arc<Context>, stop: &CancellationToken, tasks: &TaskTrac
 }
 
 /// A provider's slots are shared among the workers that live.
-async fn free_slots(context: &Context, provider: &dyn Provider) -> Result<usize, DbErr> {
+async fn free_slots(context: &Context, instance: &Instance) -> Result<usize, DbErr> {
     let alive = worker::Entity::find()
         .filter(worker::Column::HeartbeatAt.gt(oldest_beat(context).await?))
         .count(context.app.db.read())
         .await?;
-    let share = provider.abilities().slots / usize::try_from(alive).unwrap_or(1).max(1);
-    Ok(share.max(1).saturating_sub(context.mine.clips_at(provider.name())))
+    let alive = u32::try_from(alive).unwrap_or(u32::MAX);
+    context.alive.store(alive, Ordering::Relaxed);
+    let shares = instance.endpoints.iter().map(|key| share(&key.abilities, alive));
+    Ok(shares.sum::<usize>().saturating_sub(context.mine.clips_at(&instance.name)))
 }
 
 /// By the database's clock, as every heartbeat is: the clocks of two machines may differ by more than the limit.
@@ -158,6 +163,7 @@ async fn look_after_mine(context: &Context) -> Result<(), DbErr> {
     let unwanted: Vec<TaskId> =
         ids.clone().filter(job::Column::CancelAt.is_not_null()).into_tuple().all(db).await?;
     unwanted.into_iter().for_each(|task| context.mine.cancel(task));
+    inbox::read(context).await?;
     // Counted first: a worker may follow tens of thousands, and hardly ever drops one.
     if mine.count(db).await? <= context.mine.len() as u64 {
         return Ok(());
@@ -205,6 +211,7 @@ async fn claim(context: &Context, provider: &str, most: usize) -> Result<Vec<Own
         return Ok(Vec::new());
     }
     let now = context.app.clock.now();
+    let choosing = context.choosing().await?;
     let tx = context.app.db.begin().await?;
     let jobs = job::Entity::find()
         .filter(job::Column::TaskId.is_in(candidates))
@@ -213,7 +220,7 @@ async fn claim(context: &Context, provider: &str, most: usize) -> Result<Vec<Own
         .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
         .all(&tx)
         .await?;
-    let owned = own(context, &tx, jobs, now).await?;
+    let owned = own(context, &tx, jobs, (&choosing, now)).await?;
     tx.commit().await?;
     fail_point!("claim.call");
     let accounts: BTreeSet<AccountId> = owned.iter().map(|owned| owned.job.account_id).collect();
@@ -247,7 +254,7 @@ async fn own(
     context: &Context,
     tx: &DatabaseTransaction,
     jobs: Vec<job::Model>,
-    now: Timestamp,
+    (choosing, now): (&Choosing, Timestamp),
 ) -> Result<Vec<Owned>, DbErr> {
     let ids: Vec<TaskId> = jobs.iter().map(|job| job.task_id).collect();
     if ids.is_empty() {
@@ -272,7 +279,8 @@ async fn own(
             continue;
         };
         let taken_over = earlier.remove(&job.task_id).unwrap_or_default();
-        let fresh = attempts::missing(&task, &job, &taken_over, now);
+        let dock = context.first_dock(choosing, &task, &request, &job.provider);
+        let fresh = dock.map(|dock| attempts::missing(&task, &dock, &taken_over, now)).unwrap_or_default();
         job.fence += 1;
         if job.state == JobState::Queued {
             job.state = JobState::Submitting;

@@ -53,6 +53,7 @@ pub async fn run(context: Context, stop: CancellationToken) {
             report("check", check_books(&context).await);
             report("audit root", audit::write_root(db, now).await.map_err(Into::into));
             report("events", forget_events(&context).await);
+            report("inbox", tidy_inbox(&context).await);
             report("sessions", context.app.reception.tidy_up().await.map_err(Into::into));
             report("objects", sweep_objects(&context).await);
             report("lost uploads", uploads::sweep_objects(&context).await);
@@ -149,6 +150,11 @@ async fn forget_events(context: &Context) -> anyhow::Result<()> {
     let done = delivery::Column::CreatedAt.lt(old).and(delivery::Column::State.ne(DeliveryState::Pending));
     delivery::Entity::delete_many().filter(done).exec(&tx).await?;
     Ok(tx.commit().await?)
+}
+
+async fn tidy_inbox(context: &Context) -> anyhow::Result<()> {
+    let old = context.app.clock.now().plus_seconds(-EVENT_DAYS * 86_400);
+    Ok(context.app.video.tidy_inbox(old).await?)
 }
 
 /// Deletes objects that no settled clip and no live attempt points to, and pictures of such clips: what a crash left between storing and settling, or

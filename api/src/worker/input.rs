@@ -16,9 +16,8 @@ use sea_orm::{DbErr, EntityTrait, IntoActiveModel};
 use super::pause;
 use super::run::{Leave, Shared};
 use crate::media::Variant;
-use crate::provider::{Failure, FailureCode, InputFile, SubmissionMedia};
+use crate::provider::{Failure, FailureCode, InputFile, MadeBy, SubmissionMedia, UpstreamId};
 use crate::video::read::ReadError;
-use crate::video::request::MediaRole;
 use crate::video::rules::unfit;
 use crate::video::upload::{UploadError, facts};
 use fetch::{Unfetched, fetch};
@@ -70,12 +69,12 @@ impl From<UploadError> for Missing {
 }
 
 fn invalid(message: impl Into<String>) -> Failure {
-    Failure { code: FailureCode::InvalidInput, message: message.into() }
+    Failure { message: message.into(), ..Failure::new(FailureCode::InvalidInput, "") }
 }
 
 fn unreachable(reason: &str) -> Failure {
     let message = format!("could not be fetched: {reason}");
-    Failure { code: FailureCode::InputUnreachable, message }
+    Failure { message, ..Failure::new(FailureCode::InputUnreachable, "") }
 }
 
 /// Everything that the task is made from, with the bytes at hand, or why it fails.
@@ -88,8 +87,12 @@ pub async fn gather(
     for (idx, medium) in (0..).zip(media) {
         match bring_patiently(shared, (idx, medium), model).await? {
             Ok(file) => gathered.push(file),
-            Err(Failure { code, message }) => {
-                return Ok(Err(Failure { code, message: format!("{}: {message}", medium.role) }));
+            Err(Failure { code, message, .. }) => {
+                return Ok(Err(Failure {
+                    code,
+                    message: format!("{}: {message}", medium.role.field()),
+                    detail: None,
+                }));
             }
         }
     }
@@ -163,7 +166,7 @@ fn of_upload(shared: &Shared, medium: &SubmissionMedia, upload: &upload::Model) 
     };
     // The same address whenever it is sent.
     let url = app.upload_url(upload.id, shared.deadline_at.plus_seconds(GRACE_SECONDS));
-    SubmissionMedia { role: medium.role.clone(), url, file: Some(file) }
+    SubmissionMedia { role: medium.role, url, file: Some(file), made_by: None }
 }
 
 /// The first clip that the customer's other task delivered.
@@ -181,7 +184,12 @@ async fn of_task(shared: &Shared, medium: &SubmissionMedia, id: TaskId) -> Resul
     };
     let index = u32::try_from(clip.idx).unwrap_or(0);
     let url = app.clip_url(id, index, Variant::Video, shared.deadline_at.plus_seconds(GRACE_SECONDS));
-    Ok(SubmissionMedia { role: medium.role.clone(), url, file: Some(file) })
+    let by = view.attempts.iter().find(|attempt| Some(attempt.n) == clip.attempt_n);
+    let made_by = by.and_then(|attempt| {
+        let id = UpstreamId(attempt.upstream_id.clone()?);
+        Some(MadeBy { provider: attempt.provider.clone(), id })
+    });
+    Ok(SubmissionMedia { role: medium.role, url, file: Some(file), made_by })
 }
 
 /// Fetches a customer's address, and keeps what it is as long as the task may need it.
@@ -194,9 +202,8 @@ async fn fetched(shared: &Shared, medium: &SubmissionMedia, model: &str) -> Resu
     })?;
     let until = shared.deadline_at.plus_seconds(GRACE_SECONDS);
     let kept = app.video.uploads.keep_until(shared.account, &given, (until, until)).await?;
-    let role = MediaRole::ALL.into_iter().find(|role| role.field() == medium.role);
     let model = app.video.catalog.model(model);
-    match role.and_then(|role| unfit(model.map(|model| &**model), role, &facts(&kept))) {
+    match unfit(model.map(|model| &**model), medium.role, &facts(&kept)) {
         Some(message) => Err(Missing::Failed(invalid(message))),
         None => Ok(kept),
     }

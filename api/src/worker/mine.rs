@@ -5,9 +5,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use entity::TaskId;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Moment;
+use crate::provider::UpstreamId;
 
 #[derive(Clone, Debug)]
 pub struct Mine {
@@ -21,6 +23,40 @@ struct Followed {
     provider: String,
     clips: usize,
     cancel: CancellationToken,
+    news: Arc<News>,
+}
+
+/// What providers told us about a job without being asked: a reason to ask them.
+#[derive(Debug, Default)]
+pub struct News {
+    came: Notify,
+    /// Ids that were told for an attempt.
+    ids: Mutex<Vec<(i64, UpstreamId)>>,
+}
+
+/// Ids that are kept for one job: whoever tells more of them makes them up.
+const IDS_MAX: usize = 32;
+
+impl News {
+    fn tell(&self, attempt: i64, id: Option<UpstreamId>) {
+        if let Some(id) = id {
+            let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
+            if ids.len() < IDS_MAX && !ids.contains(&(attempt, id.clone())) {
+                ids.push((attempt, id));
+            }
+        }
+        self.came.notify_waiters();
+    }
+
+    /// Until something is told.
+    pub async fn come(&self) {
+        self.came.notified().await;
+    }
+
+    pub fn ids(&self, attempt: i64) -> Vec<UpstreamId> {
+        let ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
+        ids.iter().filter(|(n, _)| *n == attempt).map(|(_, id)| id.clone()).collect()
+    }
 }
 
 /// A job stays followed while this lives.
@@ -31,6 +67,7 @@ pub struct Following {
     fence: i64,
     /// Set when the customer wants the task stopped.
     pub cancel: CancellationToken,
+    pub news: Arc<News>,
 }
 
 impl Mine {
@@ -40,10 +77,16 @@ impl Mine {
 
     /// Notes that a job is followed, under the fence of its claim: a job that was lost and claimed again has a newer one.
     pub fn follow(&self, task: TaskId, fence: i64, provider: &str, clips: usize) -> Following {
-        let cancel = CancellationToken::new();
-        let followed = Followed { fence, provider: provider.to_owned(), clips, cancel: cancel.clone() };
+        let (cancel, news) = (CancellationToken::new(), Arc::<News>::default());
+        let followed = Followed {
+            fence,
+            provider: provider.to_owned(),
+            clips,
+            cancel: cancel.clone(),
+            news: news.clone(),
+        };
         self.lock().insert(task, followed);
-        Following { mine: self.clone(), task, fence, cancel }
+        Following { mine: self.clone(), task, fence, cancel, news }
     }
 
     /// Clips under way at a provider.
@@ -66,6 +109,13 @@ impl Mine {
     pub fn cancel(&self, task: TaskId) {
         if let Some(followed) = self.lock().get(&task) {
             followed.cancel.cancel();
+        }
+    }
+
+    /// Tells whoever follows a job what its provider told us.
+    pub fn tell(&self, task: TaskId, attempt: i64, id: Option<UpstreamId>) {
+        if let Some(followed) = self.lock().get(&task) {
+            followed.news.tell(attempt, id);
         }
     }
 

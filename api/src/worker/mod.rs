@@ -6,20 +6,26 @@
 
 mod attempts;
 mod call;
+mod choice;
 mod claim;
 mod clip;
 mod deliver;
+mod dock;
+mod health;
 mod housekeeping;
+mod inbox;
 mod input;
 mod mine;
 mod run;
 mod scratch;
 mod scribe;
 mod store;
-mod submission;
+pub mod submission;
 mod tally;
 mod uploads;
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use entity::WorkerId;
@@ -31,9 +37,13 @@ use tokio_util::task::TaskTracker;
 
 use crate::app::App;
 use crate::clock::Moment;
+use dock::Seats;
+use health::Keys;
 use mine::Mine;
 use scribe::Scribe;
 use tally::Tally;
+
+pub use store::collect;
 
 /// How often a worker without news looks for work, cancellations and lost colleagues.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -57,6 +67,10 @@ struct Context {
     /// Distinguishes this life of the worker from others.
     epoch: i64,
     mine: Mine,
+    seats: Seats,
+    keys: Keys,
+    /// Workers that lived when that was last looked at.
+    alive: Arc<AtomicU32>,
     scribe: Scribe,
     tally: Tally,
 }
@@ -68,7 +82,17 @@ impl Worker {
         let me = WorkerId(app.clock.new_id());
         let tally = Tally::new(app.metrics.clone());
         let scribe = Scribe::start(app.clone());
-        let context = Context { app, me, epoch, mine: Mine::new(begun), scribe, tally };
+        let context = Context {
+            app,
+            me,
+            epoch,
+            mine: Mine::new(begun),
+            seats: Seats::default(),
+            keys: Keys::default(),
+            alive: Arc::new(AtomicU32::new(1)),
+            scribe,
+            tally,
+        };
         context.register().await?;
         let worker = Worker { context, stop: CancellationToken::new(), tasks: TaskTracker::new() };
         worker.spawn(claim::run);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use anyhow::Context as _;
 use entity::clip::ClipState;
 use entity::job::JobState;
 use entity::{AccountId, TaskId, Timestamp, attempt, clip, job, task, task_request};
@@ -15,11 +16,12 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::clip::{ClipEnd, Sent, follow_clip};
-use super::mine::Following;
+use super::dock::Dock;
+use super::mine::{Following, News};
 use super::scribe::{Note, WriteError};
 use super::{Context, input, pause, submission};
 use crate::ledger::{Done, SettledBy};
-use crate::provider::{Failure, Provider, Submission, SubmissionMedia};
+use crate::provider::{Failure, Submission, SubmissionMedia};
 use crate::video::settle::{Ending, SettleError};
 
 /// A job that this worker has claimed, with what is stored about it.
@@ -38,7 +40,6 @@ pub struct Owned {
 /// from the rows first, and they are let go.
 pub struct Shared {
     pub context: Arc<Context>,
-    pub provider: Arc<dyn Provider>,
     pub task: TaskId,
     pub account: AccountId,
     /// Of the claim by which the job is ours.
@@ -48,6 +49,8 @@ pub struct Shared {
     /// What the task is made from, once it is at hand; or why it never will be.
     inputs: OnceCell<Result<Vec<SubmissionMedia>, Failure>>,
     pub cancel: CancellationToken,
+    /// What providers tell us without being asked.
+    pub news: Arc<News>,
     pub stop: CancellationToken,
     /// Clips that are made upstream, or failed: with the last one the job is storing.
     made: AtomicI64,
@@ -70,14 +73,8 @@ const SETTLE_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_SETTLE_PAUSE: Duration = Duration::from_secs(10);
 
 /// Follows a job to its end, or until it is no longer ours.
-pub async fn follow(
-    context: Arc<Context>,
-    provider: Arc<dyn Provider>,
-    owned: Box<Owned>,
-    following: Following,
-    stop: CancellationToken,
-) {
-    let span = tracing::info_span!("task", task = %owned.task.id, provider = provider.name(), fence = owned.job.fence);
+pub async fn follow(context: Arc<Context>, owned: Box<Owned>, following: Following, stop: CancellationToken) {
+    let span = tracing::info_span!("task", task = %owned.task.id, provider = owned.job.provider, fence = owned.job.fence);
     let clips = match clips(&context, &owned) {
         Ok(clips) => clips,
         Err(error) => {
@@ -90,7 +87,6 @@ pub async fn follow(
     }
     let shared = Shared {
         context,
-        provider,
         task: owned.task.id,
         account: owned.task.account_id,
         fence: owned.job.fence,
@@ -98,6 +94,7 @@ pub async fn follow(
         clips: owned.task.clips,
         inputs: OnceCell::new(),
         cancel,
+        news: following.news.clone(),
         stop,
         made: AtomicI64::new(0),
         progress: AtomicI64::new(0),
@@ -109,15 +106,16 @@ pub async fn follow(
 }
 
 /// The newest attempt of each clip, and what it sends.
-fn clips(context: &Context, owned: &Owned) -> serde_json::Result<Vec<Sent>> {
+fn clips(context: &Context, owned: &Owned) -> anyhow::Result<Vec<Sent>> {
     let Owned { task, request, taken_over, fresh, .. } = owned;
     let taken_over = newest_of_each_clip(taken_over.iter().cloned());
     let attempts = taken_over.into_iter().map(|attempt| (attempt, true));
     let attempts = attempts.chain(fresh.iter().cloned().map(|attempt| (attempt, false)));
-    let catalog = &context.app.video.catalog;
-    let sent = |(attempt, inherited)| {
-        let submission = submission::build(catalog, task, request, &attempt)?;
-        Ok(Sent { attempt, submission, inherited })
+    let sent = |(attempt, inherited): (attempt::Model, bool)| {
+        let submission = submission::build(&context.app, task, request, &attempt)?;
+        let dock = Dock::of(&context.app.providers, &attempt.provider, &attempt.endpoint);
+        let dock = dock.with_context(|| format!("the provider {} is not configured", attempt.provider))?;
+        Ok(Sent { attempt, submission, dock, inherited })
     };
     attempts.map(sent).collect()
 }

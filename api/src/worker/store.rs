@@ -2,19 +2,24 @@
 //!
 //! Only what is in our storage and sane counts as delivered. An object that no settlement points to is swept later.
 
+mod collect;
+
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use entity::clip::ClipState;
 use entity::{attempt, clip};
 use fail::fail_point;
-use reqwest::{Method, StatusCode};
+use futures_util::future::BoxFuture;
 use serde_json::json;
 use tracing::Instrument;
 
+use collect::Missed;
+pub use collect::collect;
+
 use super::pause;
 use super::run::{Leave, Shared};
-use crate::media::{Probe, Stored, clip_key, digest_file, probe_file, spool};
+use crate::media::{Probe, Stored, clip_key, digest_file, probe_file};
 use crate::provider::{ClipSource, Failure, FailureCode, RemoteClip};
 
 /// Tries of a clip that can't be fetched or is no video; after them it counts as failed and is not charged.
@@ -25,15 +30,18 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// Stores one clip; a failure when it can't be had, is no video, or can't be stored.
-pub async fn store_clip(
+///
+/// Addresses of clips grow old: between two tries the provider is asked again where it is now.
+pub async fn store_clip<'f>(
     shared: &Shared,
     attempt: &attempt::Model,
-    remote: &RemoteClip,
+    mut remote: RemoteClip,
+    ask_again: impl Fn() -> BoxFuture<'f, Option<RemoteClip>>,
 ) -> Result<Result<clip::Model, Failure>, Leave> {
     let mut tries = 0;
     loop {
         let begun = Instant::now();
-        let tried = try_store(shared, attempt, remote).instrument(tracing::debug_span!("store")).await;
+        let tried = try_store(shared, attempt, &remote).instrument(tracing::debug_span!("store")).await;
         let size = tried.as_ref().ok().and_then(|row| row.bytes);
         shared.context.tally.stored(size, begun);
         let fault = match tried {
@@ -47,9 +55,13 @@ pub async fn store_clip(
             tracing::error!(code = failure.code.as_str(), "a clip that the provider delivered is given up");
             return Ok(Err(failure));
         }
+        let is_gone = matches!(fault, StoreFault::Gone(_));
         let wait = FIRST_PAUSE.saturating_mul(1 << (tries - 1).min(10)).min(LONGEST_PAUSE);
         if !pause(wait, &shared.stop).await {
             return Err(Leave::Stopping);
+        }
+        if is_gone && let Some(fresh) = ask_again().await {
+            remote = fresh;
         }
     }
 }
@@ -58,6 +70,9 @@ pub async fn store_clip(
 enum StoreFault {
     #[error("it could not be fetched: {0}")]
     Fetch(String),
+    /// Its address leads nowhere any more.
+    #[error("it is not there: {0}")]
+    Gone(String),
     #[error("it is no video: {0}")]
     NoVideo(String),
     #[error("our storage did not take it: {0}")]
@@ -67,7 +82,7 @@ enum StoreFault {
 impl StoreFault {
     fn most_tries(&self) -> u32 {
         match self {
-            StoreFault::Fetch(_) | StoreFault::NoVideo(_) => TRIES,
+            StoreFault::Fetch(_) | StoreFault::Gone(_) | StoreFault::NoVideo(_) => TRIES,
             StoreFault::Storage(_) => STORAGE_TRIES,
         }
     }
@@ -75,12 +90,15 @@ impl StoreFault {
 
 impl From<StoreFault> for Failure {
     fn from(fault: StoreFault) -> Failure {
-        let (code, message) = match fault {
-            StoreFault::Fetch(_) => (FailureCode::Empty, "The provider's clip could not be fetched"),
-            StoreFault::NoVideo(_) => (FailureCode::InvalidClip, "The provider delivered no playable video"),
-            StoreFault::Storage(_) => (FailureCode::Storage, "The clip could not be stored"),
-        };
-        Failure { code, message: message.into() }
+        let detail = fault.to_string();
+        match fault {
+            StoreFault::Fetch(_) | StoreFault::Gone(_) => {
+                let message = "The provider's clip could not be fetched".into();
+                Failure { message, ..Failure::new(FailureCode::Empty, detail) }
+            }
+            StoreFault::NoVideo(_) => Failure::new(FailureCode::InvalidClip, detail),
+            StoreFault::Storage(_) => Failure::new(FailureCode::Storage, detail),
+        }
     }
 }
 
@@ -93,7 +111,7 @@ async fn try_store(
     let kept = keep(shared, attempt, &path, &stored).await;
     fail_point!("store.copied");
     // What was fetched can be fetched again; the only copy of what was made here stays until it is kept.
-    if kept.is_ok() || matches!(remote.source, ClipSource::Url(_)) {
+    if kept.is_ok() || !matches!(remote.source, ClipSource::File(_)) {
         discard(&path).await;
     }
     kept
@@ -125,48 +143,31 @@ async fn discard(path: &Path) {
     }
 }
 
+/// A local file with what there is, and what it holds.
 async fn fetch(
     shared: &Shared,
     attempt: &attempt::Model,
     source: &ClipSource,
 ) -> Result<(PathBuf, Stored), StoreFault> {
-    match source {
-        ClipSource::File(path) => {
-            let stored = digest_file(path).await.map_err(|error| StoreFault::Fetch(error.to_string()))?;
-            Ok((path.clone(), stored))
-        }
-        ClipSource::Url(url) => {
-            let scratch = shared.context.app.config.scratch();
-            tokio::fs::create_dir_all(&scratch)
-                .await
-                .map_err(|error| StoreFault::Storage(error.to_string()))?;
-            let name = format!("{}-{}-{}.fetched", attempt.task_id, attempt.n, shared.fence);
-            let path = scratch.join(name);
-            match download(shared, url, &path).await {
-                Ok(stored) => Ok((path, stored)),
-                Err(reason) => {
-                    // A part of a file in the way would fail every later try.
-                    discard(&path).await;
-                    Err(StoreFault::Fetch(reason))
-                }
-            }
+    if let ClipSource::File(path) = source {
+        let stored = digest_file(path).await.map_err(|error| StoreFault::Fetch(error.to_string()))?;
+        return Ok((path.clone(), stored));
+    }
+    let scratch = shared.context.app.config.scratch();
+    tokio::fs::create_dir_all(&scratch).await.map_err(|error| StoreFault::Storage(error.to_string()))?;
+    let path = scratch.join(format!("{}-{}-{}.fetched", attempt.task_id, attempt.n, shared.fence));
+    let app = &shared.context.app;
+    match collect((&app.clip_fetcher, &app.fetcher), source, &path).await {
+        Ok(stored) => Ok((path, stored)),
+        Err(missed) => {
+            // A part of a file in the way would fail every later try.
+            discard(&path).await;
+            Err(match missed {
+                Missed::Gone(status) => StoreFault::Gone(status),
+                Missed::Other(reason) => StoreFault::Fetch(reason),
+            })
         }
     }
-}
-
-async fn download(shared: &Shared, url: &str, path: &Path) -> Result<Stored, String> {
-    let url = url::Url::parse(url).map_err(|error| error.to_string())?;
-    let fetcher = &shared.context.app.fetcher;
-    let request = fetcher.request(Method::GET, url).map_err(|error| error.to_string())?;
-    let answer = request.send().await.map_err(|error| error.without_url().to_string())?;
-    // The body of any other answer is a part, a promise or a page, even where it looks like a video.
-    if answer.status() != StatusCode::OK {
-        return Err(answer.status().to_string());
-    }
-    if answer.content_length().is_some_and(|bytes| bytes > fetcher.max_bytes()) {
-        return Err("it is too large".into());
-    }
-    spool(answer.bytes_stream(), path, fetcher.max_bytes()).await.map_err(|error| error.to_string())
 }
 
 async fn look_at(path: PathBuf) -> Result<Probe, StoreFault> {

@@ -61,7 +61,7 @@ impl Tally {
 
     /// A clip was not made, or what was made is not usable.
     pub fn failed(&self, provider: &str, failure: &Failure) {
-        self.metrics.counter(&table::PROVIDER_FAILURES, &[provider, failure.code.as_str()]).increment(1);
+        self.metrics.counter(&table::PROVIDER_FAILURES, &[provider, failure.code.class()]).increment(1);
     }
 
     /// A provider gave an id that another attempt has.
@@ -76,6 +76,23 @@ impl Tally {
         };
         let micro_usd = micro_usd.and_then(|cost| u64::try_from(cost).ok()).unwrap_or(0);
         self.metrics.counter(&table::PROVIDER_COST, &[provider, fate]).increment(micro_usd);
+    }
+
+    /// A submission was given up without knowing what became of it: what it may have cost is ours.
+    pub fn orphaned(&self, provider: &str, micro_usd: Option<i64>) {
+        self.metrics.counter(&table::PROVIDER_ORPHANS, &[provider]).increment(1);
+        let micro_usd = micro_usd.and_then(|cost| u64::try_from(cost).ok()).unwrap_or(0);
+        self.metrics.counter(&table::PROVIDER_ORPHAN_COST, &[provider]).increment(micro_usd);
+    }
+
+    /// A clip goes to another provider, for this reason.
+    pub fn went_elsewhere(&self, from: &str, reason: &'static str) {
+        self.metrics.counter(&table::PROVIDER_FAILOVERS, &[from, reason]).increment(1);
+    }
+
+    /// A callback came, and this is what it was worth.
+    pub fn heard(&self, provider: &str, outcome: &'static str) {
+        self.metrics.counter(&table::PROVIDER_CALLBACKS, &[provider, outcome]).increment(1);
     }
 
     /// One try to store a clip: its size, if it is stored.

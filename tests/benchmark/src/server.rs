@@ -13,7 +13,7 @@ use reelmeter::config::Config;
 use reelmeter::http::serve::serve as serve_http;
 use reelmeter::ledger::Lane;
 use reelmeter::provider::{
-    Abilities, Found, Progress, Provider, ProviderError, Reconcile, Registry, Submission, UpstreamId,
+    Abilities, Found, Pace, Progress, Provider, ProviderError, Reconcile, Registry, Submission, UpstreamId,
 };
 use reelmeter::worker::Worker;
 use secrecy::SecretString;
@@ -113,7 +113,8 @@ impl Provider for Idle {
     fn abilities(&self) -> Abilities {
         Abilities {
             slots: 1_000_000,
-            poll_every: Duration::from_secs(30),
+            rate: None,
+            pace: Pace::steady(Duration::from_secs(30)),
             can_cancel: false,
             reconcile: Reconcile::Keyed,
             needs_files: false,
@@ -128,11 +129,11 @@ impl Provider for Idle {
         Ok(Progress::Running { percent: None })
     }
 
-    async fn cancel(&self, _: &UpstreamId) -> Result<(), ProviderError> {
+    async fn cancel(&self, _: &UpstreamId, _: &Submission) -> Result<(), ProviderError> {
         Ok(())
     }
 
-    async fn find(&self, _: &Submission) -> Result<Found, ProviderError> {
+    async fn find(&self, _: &Submission, _: &[UpstreamId]) -> Result<Found, ProviderError> {
         Ok(Found::Absent)
     }
 }

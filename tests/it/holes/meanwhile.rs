@@ -183,7 +183,8 @@ async fn one_upstream_id_at_two_providers_is_two_submissions(mut app: TestApp) -
     let (one, other) =
         (app.generate(&customer, &wan(json!({}))).await, app.generate(&customer, &wan(json!({}))).await);
     change_job(&app, &other, job::Column::Provider, "dashscope").await;
-    let verdicts = [(&one, "kie", FailureCode::Moderation), (&other, "dashscope", FailureCode::Timeout)];
+    let verdicts =
+        [(&one, "kie", FailureCode::ModerationInput), (&other, "dashscope", FailureCode::InvalidInput)];
     for (_, name, verdict) in verdicts {
         app.app.providers.add(Arc::new(Twin { name, verdict }));
     }

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use reelmeter::provider::{
-    Abilities, Failure, FailureCode, Found, Progress, Provider, ProviderError, Reconcile, Submission,
-    UpstreamId,
+    Abilities, FailureCode, Found, Pace, Progress, Provider, ProviderError, Reconcile, Submission, UpstreamId,
 };
 
 pub struct Twin {
@@ -21,10 +20,11 @@ impl Provider for Twin {
     }
 
     fn abilities(&self) -> Abilities {
-        let poll_every = Duration::from_millis(10);
+        let pace = Pace::steady(Duration::from_millis(10));
         Abilities {
             slots: 8,
-            poll_every,
+            rate: None,
+            pace,
             can_cancel: false,
             reconcile: Reconcile::Opaque,
             needs_files: false,
@@ -36,15 +36,14 @@ impl Provider for Twin {
     }
 
     async fn poll(&self, _: &UpstreamId, _: &Submission) -> Result<Progress, ProviderError> {
-        let failure = Failure { code: self.verdict, message: "It failed".into() };
-        Ok(Progress::Failed { failure })
+        Ok(Progress::failed(self.verdict, "it failed"))
     }
 
-    async fn cancel(&self, _: &UpstreamId) -> Result<(), ProviderError> {
+    async fn cancel(&self, _: &UpstreamId, _: &Submission) -> Result<(), ProviderError> {
         Ok(())
     }
 
-    async fn find(&self, _: &Submission) -> Result<Found, ProviderError> {
+    async fn find(&self, _: &Submission, _: &[UpstreamId]) -> Result<Found, ProviderError> {
         Ok(Found::Unsure)
     }
 }

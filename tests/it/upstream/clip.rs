@@ -9,6 +9,9 @@ use super::{PRICE, SECRET, Stage, error};
 
 on_both_engines!(
     a_clip_that_cannot_be_had_is_not_charged,
+    a_clip_that_is_gone_is_asked_for_again_and_not_charged,
+    an_address_that_has_grown_old_is_asked_for_again,
+    a_clip_that_moved_is_fetched_where_it_is,
     a_clip_that_is_no_video_is_not_charged,
     a_clip_that_never_comes_to_an_end_is_given_up,
     a_clip_that_breaks_off_is_fetched_again,
@@ -40,12 +43,11 @@ async fn a_clip_that_cannot_be_had_is_not_charged(app: TestApp) -> TestApp {
     let video = || Answer::video(tiny_mp4(5));
     let redirect = |to| video().with_status(302).with_header("location", to);
     let files = [
-        ("gone", error(404, "not_found"), Ending::Whole),
         ("broken", video().with_status(500), Ending::Whole),
         ("not-yet", video().with_status(202), Ending::Whole),
         ("part", video().with_status(206), Ending::Whole),
         ("moved", redirect("http://169.254.169.254/latest/meta-data"), Ending::Whole),
-        ("moved-to-us", redirect(&stage.upstream.url("/clips/job-1")), Ending::Whole),
+        ("moved-nowhere", redirect("http://"), Ending::Whole),
         ("lost", video(), Ending::Lost),
         ("cut", video(), Ending::Cut),
         ("huge", video().claiming(6 * 1024 * 1024 * 1024), Ending::Stuck),
@@ -67,6 +69,35 @@ async fn a_clip_that_cannot_be_had_is_not_charged(app: TestApp) -> TestApp {
     let urls: Vec<String> = ours.chain(others.map(str::to_owned)).collect();
     none_is_charged(&stage, &urls, "empty_result").await;
     stage.end(0).await
+}
+
+async fn a_clip_that_is_gone_is_asked_for_again_and_not_charged(app: TestApp) -> TestApp {
+    let stage = Stage::set(app).await;
+    stage.upstream.file("gone", error(404, "not_found"), Ending::Whole);
+    stage.upstream.always(Call::Poll, made(&stage.upstream.url("/files/gone")));
+    let id = stage.generate().await;
+    stage.costs_nothing(&id, "failed", "empty_result").await;
+    stage.end(0).await
+}
+
+async fn an_address_that_has_grown_old_is_asked_for_again(app: TestApp) -> TestApp {
+    let stage = Stage::set(app).await;
+    stage.upstream.file("old", error(403, "expired"), Ending::Whole);
+    stage.upstream.on(Call::Poll, [made(&stage.upstream.url("/files/old"))]);
+    let id = stage.generate().await;
+    stage.is_paid(&id).await;
+    assert_eq!(stage.upstream.calls(Call::Poll), 2);
+    stage.end(PRICE).await
+}
+
+async fn a_clip_that_moved_is_fetched_where_it_is(app: TestApp) -> TestApp {
+    let stage = Stage::set(app).await;
+    let moved = Answer::page(302, "").with_header("location", "/clips/job-1");
+    stage.upstream.file("moved", moved, Ending::Whole);
+    stage.upstream.on(Call::Poll, [made(&stage.upstream.url("/files/moved"))]);
+    let id = stage.generate().await;
+    stage.is_paid(&id).await;
+    stage.end(PRICE).await
 }
 
 async fn a_clip_that_is_no_video_is_not_charged(app: TestApp) -> TestApp {

@@ -112,7 +112,7 @@ async fn a_failure_after_success_is_not_heard(app: TestApp) -> TestApp {
 async fn a_failure_that_a_restart_finds_in_the_place_of_success_costs_nothing(app: TestApp) -> TestApp {
     let stage = Stage::set(app).await;
     stage.upstream.on(Call::Poll, [change(json!({})), fails()]);
-    stage.upstream.always(Call::Fetch, refuses(404));
+    stage.upstream.always(Call::Fetch, refuses(503));
     let id = stage.generate().await;
     stage.upstream.called(Call::Fetch, 1).await;
     let stage = stage.change_worker().await;
@@ -126,7 +126,7 @@ async fn a_success_that_is_taken_back_and_said_again_is_charged_once(app: TestAp
     let runs = || change(json!({ "status": "running", "progress": 10 }));
     stage.upstream.on(Call::Poll, [change(json!({})), runs(), runs()]);
     // As often as one worker tries, less one: however many of these each of the two meets.
-    stage.upstream.on(Call::Fetch, std::iter::repeat_n(refuses(404), 4));
+    stage.upstream.on(Call::Fetch, std::iter::repeat_n(refuses(503), 4));
     let id = stage.generate().await;
     stage.upstream.called(Call::Fetch, 1).await;
     let stage = stage.change_worker().await;

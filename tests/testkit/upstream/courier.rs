@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::TryStreamExt;
 use reelmeter::provider::{
-    Abilities, ClipSource, Failure, FailureCode, Found, Progress, Provider, ProviderError, Reconcile,
+    Abilities, ClipSource, Failure, FailureCode, Found, Pace, Progress, Provider, ProviderError, Reconcile,
     RemoteClip, Submission, UpstreamId,
 };
 use reqwest::{Client, Method, RequestBuilder, StatusCode, Url, redirect};
@@ -59,13 +59,13 @@ async fn hear(request: RequestBuilder) -> Result<Heard, reqwest::Error> {
 
 /// Whatever came instead of an answer says nothing about the job.
 async fn ask(request: RequestBuilder) -> Result<Value, ProviderError> {
-    let heard = hear(request).await.map_err(|_| ProviderError::Unavailable { retry_after_ms: None })?;
+    let heard = hear(request).await.map_err(|_| ProviderError::unavailable(""))?;
     match (heard.status, heard.body) {
         (StatusCode::OK, body) => body.map_err(ProviderError::Broken),
         (StatusCode::TOO_MANY_REQUESTS, _) => {
-            Err(ProviderError::Unavailable { retry_after_ms: heard.retry_after_ms })
+            Err(ProviderError::refused(FailureCode::RateLimited, "", heard.retry_after_ms))
         }
-        (status, _) if status.is_server_error() => Err(ProviderError::Unavailable { retry_after_ms: None }),
+        (status, _) if status.is_server_error() => Err(ProviderError::unavailable("")),
         (status, _) => Err(ProviderError::Broken(status.to_string())),
     }
 }
@@ -79,7 +79,8 @@ impl Provider for Courier {
     fn abilities(&self) -> Abilities {
         Abilities {
             slots: 10_000,
-            poll_every: Duration::from_millis(20),
+            rate: None,
+            pace: Pace::steady(Duration::from_millis(20)),
             can_cancel: true,
             reconcile: Reconcile::Keyed,
             needs_files: true,
@@ -94,7 +95,7 @@ impl Provider for Courier {
         let heard = match hear(self.request(Method::POST, None).json(&body)).await {
             Ok(heard) => heard,
             Err(error) if error.is_connect() => {
-                return Err(ProviderError::Unavailable { retry_after_ms: None });
+                return Err(ProviderError::unavailable(""));
             }
             Err(error) => return Err(ProviderError::Unknown(error.without_url().to_string())),
         };
@@ -107,7 +108,7 @@ impl Provider for Courier {
             400 | 422 => Err(ProviderError::Rejected(failure(&heard.body.unwrap_or_default()))),
             // The key is known, so an earlier send has arrived after all.
             409 => Err(ProviderError::Unknown("the key was used before".into())),
-            401..=499 => Err(ProviderError::Unavailable { retry_after_ms: heard.retry_after_ms }),
+            401..=499 => Err(ProviderError::refused(FailureCode::RateLimited, "", heard.retry_after_ms)),
             status => Err(ProviderError::Unknown(format!("status {status}"))),
         }
     }
@@ -120,7 +121,7 @@ impl Provider for Courier {
         Ok(match report["status"].as_str() {
             Some("queued") => Progress::Queued,
             Some("succeeded") => succeeded(&report, submission.clip)?,
-            Some("failed") => Progress::Failed { failure: failure(&report) },
+            Some("failed") => Progress::Failed { failure: failure(&report), cost_micro_usd: None },
             Some("canceled") => Progress::Canceled,
             // Also what nobody has ever heard of.
             _ => {
@@ -129,11 +130,11 @@ impl Provider for Courier {
         })
     }
 
-    async fn cancel(&self, id: &UpstreamId) -> Result<(), ProviderError> {
+    async fn cancel(&self, id: &UpstreamId, _: &Submission) -> Result<(), ProviderError> {
         ask(self.request(Method::DELETE, Some(id))).await.map(|_| ())
     }
 
-    async fn find(&self, submission: &Submission) -> Result<Found, ProviderError> {
+    async fn find(&self, submission: &Submission, _: &[UpstreamId]) -> Result<Found, ProviderError> {
         let key = submission.submit_key.as_str();
         let mut jobs = self.jobs(None);
         jobs.query_pairs_mut().append_pair("key", key);
@@ -150,11 +151,11 @@ async fn media(submission: &Submission) -> Result<Vec<Value>, ProviderError> {
     let mut media = Vec::new();
     for medium in &submission.media {
         let file = medium.file.as_ref().expect("every input is at hand");
-        let chunks = file.read().await.map_err(|_| ProviderError::Unavailable { retry_after_ms: None })?;
+        let chunks = file.read().await.map_err(|_| ProviderError::unavailable(""))?;
         let bytes = chunks.try_fold(0, async |sum, chunk| Ok(sum + chunk.len())).await;
-        let bytes = bytes.map_err(|_| ProviderError::Unavailable { retry_after_ms: None })?;
+        let bytes = bytes.map_err(|_| ProviderError::unavailable(""))?;
         media.push(json!({
-            "role": medium.role, "url": medium.url, "type": file.content_type, "bytes": bytes,
+            "role": medium.role.field(), "url": medium.url, "type": file.content_type, "bytes": bytes,
         }));
     }
     Ok(media)
@@ -170,7 +171,7 @@ fn succeeded(report: &Value, index: u32) -> Result<Progress, ProviderError> {
     };
     let clip = |(n, (url, seconds)): (u32, (&str, Option<u64>))| RemoteClip {
         index: index + n,
-        source: ClipSource::Url(url.to_owned()),
+        source: ClipSource::url(url.to_owned()),
         millis: seconds.and_then(|seconds| seconds.checked_mul(1_000)),
     };
     let cost = number(&report["cost_micro_usd"]).and_then(|cost| i64::try_from(cost).ok());
@@ -185,9 +186,9 @@ fn number(value: &Value) -> Option<u64> {
 /// In our words: theirs may name what is nobody's business.
 fn failure(report: &Value) -> Failure {
     let (code, message) = match report["error"]["code"].as_str() {
-        Some("moderation") => (FailureCode::Moderation, "The provider's moderation refused it"),
+        Some("moderation") => (FailureCode::ModerationInput, "The provider's moderation refused it"),
         Some("invalid_input") => (FailureCode::InvalidInput, "The provider refused the request"),
         _ => (FailureCode::Internal, "The provider failed"),
     };
-    Failure { code, message: message.to_owned() }
+    Failure { message: message.to_owned(), ..Failure::new(code, "") }
 }

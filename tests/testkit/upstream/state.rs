@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 
-use super::wire::{Answer, Ending, Request};
 use super::{Call, Lie};
 use crate::fake::tiny_mp4;
+use crate::wire::{Answer, Ending, Request};
 
 #[derive(Debug, Default)]
 pub struct State {

@@ -1,6 +1,9 @@
 //! What a clip says about itself: the words on the picture, taken from the submission.
 
+use percent_encoding::percent_decode_str;
+
 use crate::provider::{Submission, SubmissionMedia};
+use crate::video::request::MediaRole;
 
 /// Longest file name worth drawing; the picture shortens further if it must.
 const MAX_NAME_CHARS: usize = 200;
@@ -22,7 +25,7 @@ impl Card {
     pub fn new(submission: &Submission, index: u32, seconds: u32) -> Self {
         Self {
             model: submission.model.clone(),
-            mode: submission.mode.replace(['_', '-'], " "),
+            mode: submission.mode.as_str().replace('_', " "),
             prompt: submission.prompt.clone(),
             media: submission.media.iter().map(describe).collect(),
             facts: facts(submission, index, seconds),
@@ -47,32 +50,27 @@ fn facts(submission: &Submission, index: u32, seconds: u32) -> Vec<String> {
 }
 
 fn describe(media: &SubmissionMedia) -> String {
-    format!("{}: {}", media.role.replace('_', " "), file_name(&media.url))
+    format!("{}: {}", words(media.role), file_name(&media.url))
+}
+
+fn words(role: MediaRole) -> &'static str {
+    match role {
+        MediaRole::FirstFrame => "first frame",
+        MediaRole::LastFrame => "last frame",
+        MediaRole::ReferenceImage => "reference",
+        MediaRole::SourceVideo => "source",
+        MediaRole::ReferenceVideo => "reference video",
+        MediaRole::Audio => "audio",
+    }
 }
 
 /// The last path segment of a URL, percent-decoded, without query and fragment; the whole URL if it has no path.
 fn file_name(url: &str) -> String {
     let path = url.split(['?', '#']).next().unwrap_or(url).trim_end_matches('/');
     let name = path.rsplit('/').next().filter(|name| !name.is_empty()).unwrap_or(url);
-    percent_decoded(name).chars().take(MAX_NAME_CHARS).collect()
-}
-
-/// Decodes `%XX`; anything that is not valid afterwards is shown as it was written.
-fn percent_decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, tail @ ..] = rest {
-        let decoded = if *first == b'%' { hex_pair(tail) } else { None };
-        bytes.push(decoded.unwrap_or(*first));
-        rest = if decoded.is_some() { &tail[2..] } else { tail };
-    }
-    String::from_utf8(bytes).unwrap_or_else(|_| text.to_owned())
-}
-
-fn hex_pair(bytes: &[u8]) -> Option<u8> {
-    let mut value = [0];
-    hex::decode_to_slice(bytes.get(..2)?, &mut value).ok()?;
-    Some(value[0])
+    // What is not valid afterwards is shown as it was written.
+    let decoded = percent_decode_str(name).decode_utf8().unwrap_or(name.into());
+    decoded.chars().take(MAX_NAME_CHARS).collect()
 }
 
 #[cfg(test)]

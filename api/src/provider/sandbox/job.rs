@@ -108,7 +108,7 @@ impl Job {
             }
             (_, Some(percent)) => Progress::Running { percent: Some(percent) },
             (Stage::Done, None) => Progress::Succeeded { clips: self.clips.clone(), cost_micro_usd: Some(0) },
-            (Stage::Failed(failure), None) => Progress::Failed { failure },
+            (Stage::Failed(failure), None) => Progress::Failed { failure, cost_micro_usd: Some(0) },
         }
     }
 
@@ -130,7 +130,7 @@ impl Job {
     pub fn files(&self) -> Vec<PathBuf> {
         let file = |clip: &RemoteClip| match &clip.source {
             ClipSource::File(path) => Some(path.clone()),
-            ClipSource::Url(_) => None,
+            ClipSource::Url { .. } | ClipSource::Bytes(_) => None,
         };
         self.clips.iter().filter_map(file).collect()
     }

@@ -104,6 +104,7 @@ fn failed(error: &str) -> Stage {
     Stage::Failed(Failure {
         code: FailureCode::Internal,
         message: "The sandbox could not render the clip.".to_owned(),
+        detail: Some(error.to_owned()),
     })
 }
 

@@ -6,6 +6,7 @@ use super::{Sandbox, upstream_id};
 use crate::provider::{
     ClipSource, FailureCode, Found, Progress, Provider, ProviderError, Submission, UpstreamId,
 };
+use crate::video::catalog::InputMode;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
@@ -17,7 +18,7 @@ pub(super) fn sample(prompt: &str) -> Submission {
         submit_key: "tsk_1/1".to_owned(),
         native_id: "sandbox".to_owned(),
         model: "demo-1".to_owned(),
-        mode: "text_to_video".to_owned(),
+        mode: InputMode::TextToVideo,
         prompt: prompt.to_owned(),
         negative_prompt: None,
         media: Vec::new(),
@@ -32,6 +33,7 @@ pub(super) fn sample(prompt: &str) -> Submission {
         clips: 1,
         options: serde_json::Map::new(),
         extra: serde_json::Map::new(),
+        callback_url: None,
     }
 }
 
@@ -81,13 +83,13 @@ fn delivered(progress: Progress) -> Vec<(u32, Option<u64>, PathBuf)> {
     let Progress::Succeeded { clips, cost_micro_usd: Some(0) } = progress else { panic!("{progress:?}") };
     let clip = |clip: crate::provider::RemoteClip| match clip.source {
         ClipSource::File(path) => (clip.index, clip.millis, path),
-        ClipSource::Url(url) => panic!("the sandbox delivers files, not {url}"),
+        other => panic!("the sandbox delivers files, not {other:?}"),
     };
     clips.into_iter().map(clip).collect()
 }
 
 fn failure(progress: Progress) -> FailureCode {
-    let Progress::Failed { failure } = progress else { panic!("{progress:?}") };
+    let Progress::Failed { failure, .. } = progress else { panic!("{progress:?}") };
     failure.code
 }
 
@@ -136,8 +138,11 @@ async fn a_full_queue_accepts_nothing_and_forgets_the_submission() {
     let (sandbox, work) = without_thread(folder.path(), 1);
     sandbox.submit(&keyed("first", "")).await.unwrap();
     let refused = sandbox.submit(&keyed("second", "")).await;
-    assert!(matches!(refused, Err(ProviderError::Unavailable { retry_after_ms: Some(_) })), "{refused:?}");
-    assert!(matches!(sandbox.find(&keyed("second", "")).await, Ok(Found::Absent)));
+    assert!(
+        matches!(refused, Err(ProviderError::Unavailable { retry_after_ms: Some(_), .. })),
+        "{refused:?}"
+    );
+    assert!(matches!(sandbox.find(&keyed("second", ""), &[]).await, Ok(Found::Absent)));
     draw(&work.recv().unwrap());
     sandbox.submit(&keyed("second", "")).await.unwrap();
 }
@@ -166,7 +171,7 @@ async fn fail_and_moderation_fail_after_acceptance_and_draw_nothing() {
     for (prompt, code) in [
         ("[sandbox:fail]", FailureCode::Internal),
         ("[sandbox:fail=0]", FailureCode::Internal),
-        ("[sandbox:moderation]", FailureCode::Moderation),
+        ("[sandbox:moderation]", FailureCode::ModerationInput),
     ] {
         let submission = keyed(prompt, prompt);
         let id = sandbox.submit(&submission).await.unwrap();
@@ -213,7 +218,7 @@ async fn hang_never_ends_and_draws_nothing_until_it_is_canceled() {
     let polled = sandbox.poll(&id, &submission).await.unwrap();
     assert!(matches!(polled, Progress::Running { percent: None }), "{polled:?}");
     assert_eq!(work.try_iter().count(), 0);
-    sandbox.cancel(&id).await.unwrap();
+    sandbox.cancel(&id, &submission).await.unwrap();
     assert!(matches!(sandbox.poll(&id, &submission).await, Ok(Progress::Canceled)));
 }
 
@@ -234,10 +239,10 @@ async fn flaky_fails_the_asked_number_of_polls() {
 async fn a_lost_reply_is_found_again() {
     let fixture = Fixture::new();
     let submission = sample("[sandbox:lost]");
-    assert!(matches!(fixture.sandbox.find(&submission).await, Ok(Found::Absent)));
+    assert!(matches!(fixture.sandbox.find(&submission, &[]).await, Ok(Found::Absent)));
     let reply = fixture.sandbox.submit(&submission).await;
     assert!(matches!(reply, Err(ProviderError::Unknown(_))), "{reply:?}");
-    let Ok(Found::Accepted(id)) = fixture.sandbox.find(&submission).await else { panic!("not found") };
+    let Ok(Found::Accepted(id)) = fixture.sandbox.find(&submission, &[]).await else { panic!("not found") };
     assert_eq!(fixture.sandbox.submit(&submission).await.unwrap(), id);
     delivered(fixture.run(&submission).await);
 }
@@ -248,7 +253,7 @@ async fn a_canceled_job_is_not_drawn() {
     let (sandbox, work) = without_thread(folder.path(), 1);
     let submission = sample("a cat");
     let id = sandbox.submit(&submission).await.unwrap();
-    sandbox.cancel(&id).await.unwrap();
+    sandbox.cancel(&id, &submission).await.unwrap();
     draw(&work.recv().unwrap());
     assert!(matches!(sandbox.poll(&id, &submission).await, Ok(Progress::Canceled)));
     assert_eq!(files_in(folder.path()), 0);
@@ -261,7 +266,7 @@ async fn a_job_that_is_held_back_can_still_be_canceled_but_a_delivered_one_canno
         let submission = keyed(prompt, prompt);
         fixture.run(&submission).await;
         let id = upstream_id(prompt);
-        fixture.sandbox.cancel(&id).await.unwrap();
+        fixture.sandbox.cancel(&id, &submission).await.unwrap();
         let polled = fixture.sandbox.poll(&id, &submission).await.unwrap();
         assert_eq!(matches!(polled, Progress::Canceled), canceled, "{prompt}: {polled:?}");
     }
@@ -272,7 +277,7 @@ async fn a_cancel_for_an_unknown_job_is_remembered() {
     let fixture = Fixture::new();
     let submission = sample("a cat");
     let id = upstream_id(&submission.submit_key);
-    fixture.sandbox.cancel(&id).await.unwrap();
+    fixture.sandbox.cancel(&id, &submission).await.unwrap();
     assert!(matches!(fixture.sandbox.poll(&id, &submission).await, Ok(Progress::Canceled)));
 }
 
@@ -282,7 +287,7 @@ async fn after_a_restart_a_finished_job_is_found_by_its_file() {
     let submission = sample("a cat");
     let before = delivered(fixture.run(&submission).await);
     let fixture = fixture.restarted();
-    assert!(matches!(fixture.sandbox.find(&submission).await, Ok(Found::Accepted(_))));
+    assert!(matches!(fixture.sandbox.find(&submission, &[]).await, Ok(Found::Accepted(_))));
     assert_eq!(delivered(fixture.run(&submission).await), before);
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use entity::Mode;
 
-use super::{InputMode, KnownField, Model, Provider, join};
+use super::{InputMode, KnownField, Model, Provider, Resolution, Route, join};
 
 /// Longer than anything a model makes; a typo in a range must not become a million combinations.
 const DURATION_MAX_S: u32 = 3_600;
@@ -92,10 +92,22 @@ pub fn links(model: &Model, ids: &BTreeSet<String>, providers: &[Provider], prob
         if !providers.iter().any(|p| p.name == route.provider && p.mode == Mode::Live) {
             problems.push(format!("{}: no live provider {}", model.id, route.provider));
         }
-        if !seen.insert((&route.provider, &route.native_id)) {
+        let again = made(model, route).filter(|(mode, resolution)| {
+            !seen.insert((&route.provider, &route.native_id, *mode, *resolution))
+        });
+        if again.count() > 0 {
             problems.push(format!("{}: the route {} is there twice", model.id, route.provider));
         }
     }
+}
+
+/// What a model makes by a route: of one place, only one route may lead to it.
+fn made<'a>(model: &'a Model, route: &'a Route) -> impl Iterator<Item = (InputMode, Resolution)> + 'a {
+    let modes = model.modes.iter().copied().filter(|mode| route.serves(*mode));
+    modes.flat_map(|mode| {
+        let resolutions = model.resolutions.iter().copied();
+        resolutions.filter(|resolution| route.makes(*resolution)).map(move |resolution| (mode, resolution))
+    })
 }
 
 /// A default must be able to do what it is the default for.

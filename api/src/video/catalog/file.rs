@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use entity::Mode;
 use serde::Deserialize;
+use url::Url;
 
 use super::{
     AspectRatio, Audio, Catalog, CatalogError, Date, Durations, InputLimits, InputMode, KnownField,
-    Lifecycle, Model, OptionName, Provider, Resolution, Route,
+    Lifecycle, Model, OptionName, Provider, Resolution, Route, RouteLimits,
 };
 
 /// One file, or several put together.
@@ -95,6 +96,8 @@ struct RouteFile {
     passthrough: BTreeSet<String>,
     #[serde(default)]
     priced: BTreeMap<String, KnownField>,
+    #[serde(default)]
+    only: RouteLimits,
 }
 
 #[derive(Debug, Deserialize)]
@@ -103,6 +106,8 @@ struct ProviderFile {
     name: String,
     mode: Mode,
     models: Option<AllModels>,
+    adapter: Option<String>,
+    url: Option<Url>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -181,7 +186,9 @@ fn providers(files: Vec<ProviderFile>, problems: &mut Vec<String>) -> Vec<Provid
         if serves_all && file.mode == Mode::Live {
             problems.push(format!("provider {}: only a test provider serves all models", file.name));
         }
-        providers.push(Provider { name: file.name, mode: file.mode, serves_all });
+        let ProviderFile { name, mode, adapter, url, .. } = file;
+        let adapter = adapter.unwrap_or_else(|| name.clone());
+        providers.push(Provider { name, mode, serves_all, adapter, url });
     }
     providers
 }
@@ -265,5 +272,6 @@ fn route(file: RouteFile) -> Route {
         native_id: file.native_id,
         passthrough: file.passthrough,
         priced: file.priced,
+        only: file.only,
     }
 }

@@ -97,7 +97,7 @@ fn test_tasks_go_to_the_sandbox_and_live_tasks_to_the_routes_in_order() {
     let model = catalog.model("walker-1").unwrap();
     let go = |mode, keys: &[&str]| -> Vec<(String, String)> {
         let keys = keys.iter().map(|key| key.to_string()).collect();
-        let found = catalog.routes_for(model, mode, &keys);
+        let found = catalog.routes_for(model, mode, &keys, None);
         found.iter().map(|d| (d.provider.to_owned(), d.native_id.to_owned())).collect()
     };
     let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
@@ -107,7 +107,7 @@ fn test_tasks_go_to_the_sandbox_and_live_tasks_to_the_routes_in_order() {
     assert_eq!(go(Mode::Live, &["style"]), [pair("north", "w-n")]);
     assert_eq!(go(Mode::Live, &["style", "other"]), []);
     let runner = catalog.model("runner").unwrap();
-    assert!(catalog.routes_for(runner, Mode::Live, &BTreeSet::new()).is_empty());
+    assert!(catalog.routes_for(runner, Mode::Live, &BTreeSet::new(), None).is_empty());
 }
 
 #[test]
@@ -183,6 +183,27 @@ fn unknown_keys_and_words_are_refused_with_the_files_name() {
             matches!(&error, CatalogError::Syntax { file, .. } if file == "walker.toml"),
             "{to}: {error}"
         );
+    }
+}
+
+#[test]
+fn routes_to_one_place_make_different_things() {
+    let with = |first: &str, second: &str| {
+        let north = format!(r#""w-n", only = {{ {first} }}"#);
+        let again = format!(r#""north", native_id = "w-n", only = {{ {second} }}"#);
+        let text = MODEL.replacen(r#""w-n""#, &north, 1);
+        parse(&text.replacen(r#""south", native_id = "w-s""#, &again, 1))
+    };
+    let (small, large) = (r#"resolutions = ["720p"]"#, r#"resolutions = ["1080p"], durations = [5]"#);
+    let (text, image) = (r#"modes = ["text_to_video"]"#, r#"modes = ["image_to_video"]"#);
+    for (first, second, is_fine) in [
+        (small, large, true),
+        (text, image, true),
+        (small, small, false),
+        (text, small, false),
+        (small, "durations = [5]", false),
+    ] {
+        assert_eq!(with(first, second).is_ok(), is_fine, "{first}; {second}");
     }
 }
 

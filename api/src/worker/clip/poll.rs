@@ -4,17 +4,17 @@ use std::time::Duration;
 
 use fail::fail_point;
 
+use super::super::health::Sign;
 use super::super::run::Leave;
 use super::super::tally::Fate;
 use super::super::{call, jittered};
 use super::{Clip, ClipEnd, NotMade};
-use crate::provider::{Progress, ProviderError, RemoteClip, UpstreamId};
+use crate::provider::{FailureCode, Progress, ProviderError, RemoteClip, UpstreamId};
 
 impl Clip<'_> {
     /// Polls until the provider has a verdict. An error of a poll is none.
-    pub(super) async fn follow(&mut self) -> Result<ClipEnd, Leave> {
+    pub(super) async fn follow(&mut self) -> Result<Result<ClipEnd, NotMade>, Leave> {
         let Some(id) = self.attempt.upstream_id.clone().map(UpstreamId) else { return Err(Leave::Lost) };
-        let every = self.shared.provider.abilities().poll_every;
         let (mut asked_to_cancel, mut errors) = (false, 0);
         loop {
             if self.shared.cancel.is_cancelled() && !asked_to_cancel {
@@ -31,10 +31,16 @@ impl Clip<'_> {
                 Err(error) => {
                     tracing::debug!(%error, "a poll did not work");
                     errors += 1;
+                    // What is wrong with the key is for a person to mend, whatever it was used for.
+                    if let ProviderError::Rejected(failure) = &error
+                        && matches!(failure.code, FailureCode::Auth | FailureCode::Balance)
+                    {
+                        self.shared.context.learn(&self.dock, Sign::of(&Err::<(), _>(error))).await;
+                    }
                 }
             }
             let waited = match errors {
-                0 => self.wait(jittered(every), asked_to_cancel).await,
+                0 => self.wait(jittered(self.pace()), asked_to_cancel).await,
                 _ => self.back_off(errors, None).await,
             };
             match waited {
@@ -44,21 +50,33 @@ impl Clip<'_> {
         }
     }
 
-    async fn poll(&self, id: &UpstreamId) -> Result<Result<Progress, ProviderError>, Leave> {
+    pub(super) async fn poll(&self, id: &UpstreamId) -> Result<Result<Progress, ProviderError>, Leave> {
+        let at = (&*self.shared.context, &self.dock);
         tokio::select! {
             () = self.shared.stop.cancelled() => Err(Leave::Stopping),
-            polled = call::poll(self.shared, id, &self.submission) => Ok(polled),
+            polled = call::poll(at, id, &self.submission) => Ok(polled),
         }
     }
 
+    /// The pause before the next poll, by how old the submission is.
+    fn pace(&self) -> Duration {
+        let now = self.shared.context.app.clock.now();
+        let since = self.attempt.accepted_at.map_or(0, |at| now.millis() - at.millis());
+        self.dock.abilities().pace.pause(Duration::from_millis(u64::try_from(since).unwrap_or(0)))
+    }
+
     /// How the clip ends by what the provider says; nothing while they are at it.
-    async fn hear(&mut self, said: Progress) -> Result<Option<ClipEnd>, Leave> {
+    async fn hear(&mut self, said: Progress) -> Result<Option<Result<ClipEnd, NotMade>>, Leave> {
         let not_made = match said {
             Progress::Succeeded { clips, cost_micro_usd } => {
                 self.attempt.cost_micro_usd = cost_micro_usd;
                 return self.succeeded(clips).await.map(Some);
             }
-            Progress::Failed { failure } => NotMade::failed(failure),
+            Progress::Failed { failure, cost_micro_usd } => {
+                self.attempt.cost_micro_usd = cost_micro_usd;
+                self.count_cost(Fate::Lost);
+                NotMade::failed(failure)
+            }
             Progress::Canceled if self.shared.cancel.is_cancelled() => NotMade::canceled(),
             Progress::Canceled => NotMade::canceled_by_provider(),
             Progress::Running { percent } => {
@@ -67,11 +85,11 @@ impl Clip<'_> {
             }
             Progress::Queued => return Ok(None),
         };
-        self.failed(not_made).await.map(Some)
+        Ok(Some(Err(not_made)))
     }
 
     /// The time is over: the provider is told to stop, and asked a last time, since they may have been quicker.
-    async fn last_word(&mut self, id: &UpstreamId) -> Result<ClipEnd, Leave> {
+    async fn last_word(&mut self, id: &UpstreamId) -> Result<Result<ClipEnd, NotMade>, Leave> {
         self.ask_to_cancel(id).await;
         match self.poll(id).await? {
             // Stopped by us, unless the customer wanted it as well.
@@ -81,7 +99,7 @@ impl Clip<'_> {
         }
     }
 
-    async fn succeeded(&mut self, clips: Vec<RemoteClip>) -> Result<ClipEnd, Leave> {
+    async fn succeeded(&mut self, clips: Vec<RemoteClip>) -> Result<Result<ClipEnd, NotMade>, Leave> {
         let end = self.delivered(clips).await;
         if matches!(end, Err(Leave::Lost)) && self.shared.context.note_late(&self.attempt).await {
             tracing::error!("the provider delivered after the task had ended; it is not charged");
@@ -91,8 +109,9 @@ impl Clip<'_> {
     }
 
     async fn ask_to_cancel(&self, id: &UpstreamId) {
-        if self.shared.provider.abilities().can_cancel
-            && let Err(error) = call::cancel(self.shared, id).await
+        let at = (&*self.shared.context, &self.dock);
+        if self.dock.abilities().can_cancel
+            && let Err(error) = call::cancel(at, id, &self.submission).await
         {
             tracing::info!(%error, "the provider did not cancel");
         }
@@ -106,6 +125,7 @@ impl Clip<'_> {
         }
         tokio::select! {
             () = self.shared.cancel.cancelled() => Ok(()),
+            () = self.shared.news.come() => Ok(()),
             waited = self.pause(time) => waited,
         }
     }

@@ -11,14 +11,18 @@ use tokio::net::TcpStream;
 pub struct Request {
     pub method: String,
     pub path: String,
+    /// Names in lower case.
+    pub headers: Vec<(String, String)>,
     pub body: Value,
+    /// The body as it came.
+    pub bytes: Vec<u8>,
 }
 
 /// What is answered.
 #[derive(Clone, Debug)]
 pub struct Answer {
     status: u16,
-    headers: Vec<(&'static str, String)>,
+    headers: Vec<(String, String)>,
     body: Vec<u8>,
     /// What it says of its length, which may be a lie.
     length: usize,
@@ -54,7 +58,7 @@ impl Answer {
     }
 
     pub fn of(status: u16, kind: &str, body: Vec<u8>) -> Answer {
-        let headers = vec![("content-type", kind.to_owned())];
+        let headers = vec![("content-type".to_owned(), kind.to_owned())];
         Answer { status, headers, length: body.len(), body }
     }
 
@@ -62,8 +66,8 @@ impl Answer {
         Answer { status, ..self }
     }
 
-    pub fn with_header(mut self, name: &'static str, value: &str) -> Answer {
-        self.headers.push((name, value.to_owned()));
+    pub fn with_header(mut self, name: &str, value: &str) -> Answer {
+        self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 
@@ -103,7 +107,7 @@ impl Connection {
 
     /// The next request; none when the other side has gone.
     pub async fn read(&mut self) -> io::Result<Option<Request>> {
-        let (mut first, mut length) = (String::new(), 0);
+        let (mut first, mut length, mut headers) = (String::new(), 0, Vec::new());
         if self.0.read_line(&mut first).await? == 0 {
             return Ok(None);
         }
@@ -114,12 +118,14 @@ impl Connection {
             if name.eq_ignore_ascii_case("content-length") {
                 length = value.trim().parse().expect("a length");
             }
+            headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
         }
-        let mut body = vec![0; length];
-        self.0.read_exact(&mut body).await?;
+        let mut bytes = vec![0; length];
+        self.0.read_exact(&mut bytes).await?;
         let mut words = first.split(' ').map(str::to_owned);
         let (method, path) = (words.next().expect("a method"), words.next().expect("a path"));
-        Ok(Some(Request { method, path, body: serde_json::from_slice(&body).unwrap_or(Value::Null) }))
+        let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+        Ok(Some(Request { method, path, headers, body, bytes }))
     }
 
     /// Sends an answer; false when the connection is to be closed after it.

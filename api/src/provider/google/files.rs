@@ -1,0 +1,30 @@
+//! Files that go in the body of a call.
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use futures_util::TryStreamExt;
+
+use crate::provider::{FailureCode, ProviderError, SubmissionMedia};
+
+/// The largest file that goes in a body, in bytes.
+const MAX_BYTES: u64 = 20 * 1024 * 1024;
+
+/// A file's type, and its bytes in base64.
+pub async fn inline(medium: &SubmissionMedia) -> Result<(String, String), ProviderError> {
+    let unsupported = |reason| ProviderError::refused(FailureCode::Unsupported, reason, None);
+    let file = medium.file.as_ref().ok_or_else(|| unsupported("the file is not at hand"))?;
+    if file.bytes > MAX_BYTES {
+        return Err(unsupported("the file is too large for a body"));
+    }
+    // Ours, and a matter of time.
+    let away = |error: crate::media::StoreError| ProviderError::unavailable(format!("our storage: {error}"));
+    let chunks = file.read().await.map_err(away)?;
+    let bytes: Vec<u8> = chunks
+        .try_fold(Vec::new(), async |mut bytes, chunk| {
+            bytes.extend_from_slice(&chunk);
+            Ok(bytes)
+        })
+        .await
+        .map_err(away)?;
+    Ok((file.content_type.clone(), BASE64_STANDARD.encode(bytes)))
+}

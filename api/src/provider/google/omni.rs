@@ -1,0 +1,95 @@
+//! Gemini Omni: interactions, which may go on from earlier ones.
+
+use serde_json::{Value, json};
+
+use super::files::inline;
+use super::veo::{Said, Source};
+use crate::provider::json::{decimal_at, first_text, text_at, url_at};
+use crate::provider::{FailureCode, Progress, ProviderError, Submission};
+use crate::video::request::MediaRole;
+
+/// The body of a submission; `earlier` is the interaction that it goes on from.
+pub async fn body(submission: &Submission, earlier: Option<&str>) -> Result<Value, ProviderError> {
+    let unsupported = |reason| Err(ProviderError::refused(FailureCode::Unsupported, reason, None));
+    let has_video = submission.one(MediaRole::SourceVideo).or(submission.one(MediaRole::ReferenceVideo));
+    if has_video.is_some() && earlier.is_none() {
+        return unsupported("only what was made there can be gone on with");
+    }
+    if submission.one(MediaRole::LastFrame).is_some() {
+        return unsupported("there is no last frame");
+    }
+    let mut input = Vec::new();
+    let images = submission.media.iter().filter(|medium| medium.role.is_image());
+    for medium in images {
+        let (kind, bytes) = inline(medium).await?;
+        input.push(json!({ "type": "image", "data": bytes, "mime_type": kind }));
+    }
+    input.push(json!({ "type": "text", "text": submission.prompt }));
+    let mut format = json!({
+        "type": "video",
+        "delivery": "uri",
+        "resolution": submission.resolution,
+        "duration": format!("{}s", submission.duration_s),
+    });
+    if submission.aspect_ratio != "auto" {
+        format["aspect_ratio"] = json!(submission.aspect_ratio);
+    }
+    // Without it the call lasts as long as the work.
+    let mut body = json!({
+        "model": submission.native_id,
+        "background": true,
+        "input": input,
+        "response_format": format,
+    });
+    if let Some(earlier) = earlier {
+        body["previous_interaction_id"] = json!(earlier);
+    }
+    Ok(body)
+}
+
+/// What an interaction says; nothing if it is none.
+pub fn read(interaction: &Value) -> Option<Said> {
+    let status = text_at(interaction, "/status")?;
+    Some(match status.as_str() {
+        "queued" => Said::Progress(Progress::Queued),
+        "completed" => match url(interaction) {
+            Some(url) => Said::Made(Source::Url(url)),
+            None => Said::Progress(nothing(interaction)),
+        },
+        "failed" | "incomplete" | "requires_action" => {
+            let reason = first_text(interaction, &["/error/message", "/error"]).unwrap_or(status);
+            let held_back = super::refusal::is_moderation(&reason.to_lowercase());
+            let class = if held_back { FailureCode::ModerationOutput } else { FailureCode::Internal };
+            Said::Progress(Progress::failed(class, reason))
+        }
+        "budget_exceeded" => Said::Progress(Progress::failed(FailureCode::Balance, status)),
+        "cancelled" => Said::Progress(Progress::Canceled),
+        _ => Said::Progress(Progress::Running { percent: None }),
+    })
+}
+
+/// The bytes of a file are an alternative form of it.
+fn url(interaction: &Value) -> Option<String> {
+    let steps = interaction.get("steps")?.as_array()?.iter();
+    let outputs = steps.filter(|step| text_at(step, "/type").as_deref() == Some("model_output"));
+    let contents = outputs.filter_map(|step| step.get("content")?.as_array()).flatten();
+    let mut videos = contents.filter(|content| text_at(content, "/type").as_deref() == Some("video"));
+    let uri = videos.find_map(|video| url_at(video, "/uri"))?;
+    let glue = if uri.contains('?') { '&' } else { '?' };
+    Some(if uri.contains("alt=media") { uri } else { format!("{uri}{glue}alt=media") })
+}
+
+/// Completed without a video: if none was ever made, it was held back.
+fn nothing(interaction: &Value) -> Progress {
+    let tokens = interaction.pointer("/usage/output_tokens_by_modality").and_then(Value::as_array);
+    let is_video =
+        |entry: &&Value| text_at(entry, "/modality").is_some_and(|kind| kind.eq_ignore_ascii_case("video"));
+    let made = tokens.into_iter().flatten().filter(is_video).any(|entry| {
+        let count = decimal_at(entry, "/tokens").or_else(|| decimal_at(entry, "/token_count"));
+        count.is_some_and(|count| !count.is_zero())
+    });
+    match made {
+        true => Progress::Succeeded { clips: Vec::new(), cost_micro_usd: None },
+        false => Progress::failed(FailureCode::ModerationOutput, "completed without a video"),
+    }
+}
