@@ -17,8 +17,7 @@ use super::instance::{Adapter, Opening};
 use super::json::{text_at, url_at};
 use super::wire::{Reply, Wire, segment};
 use super::{
-    Abilities, FailureCode, Found, Pace, Progress, Provider, ProviderError, Reconcile, Submission,
-    UpstreamId, rate,
+    Abilities, FailureCode, Pace, Progress, Provider, ProviderError, Reconcile, Submission, UpstreamId, rate,
 };
 
 pub const ADAPTER: Adapter = Adapter { name: "dashscope", key: "key", settings: &[], challenge: None, open };
@@ -88,10 +87,6 @@ impl Provider for DashScope {
             Some("UnsupportedOperation") => Ok(()),
             _ => judged(&reply).map(|_| ()),
         }
-    }
-
-    async fn find(&self, _: &Submission, _: &[UpstreamId]) -> Result<Found, ProviderError> {
-        Ok(Found::Unsure)
     }
 }
 

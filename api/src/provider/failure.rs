@@ -172,6 +172,14 @@ impl ProviderError {
         ProviderError::refused(FailureCode::Transient, detail, None)
     }
 
+    /// How long they want to be left alone, if they say so.
+    pub fn retry_after_ms(&self) -> Option<u64> {
+        match self {
+            ProviderError::Unavailable { retry_after_ms, .. } => *retry_after_ms,
+            _ => None,
+        }
+    }
+
     /// A refusal in so many words: nothing was accepted. What passes by itself may be tried again.
     pub fn refused(code: FailureCode, detail: impl AsRef<str>, retry_after_ms: Option<u64>) -> Self {
         let failure = Failure::new(code, detail);

@@ -17,8 +17,8 @@ use super::instance::{Adapter, Opening, Setting};
 use super::json::{int_at, text_at, url_at};
 use super::wire::{Call, Reply, Wire};
 use super::{
-    Abilities, FailureCode, Found, Pace, Progress, Provider, ProviderError, Rate, Reconcile, Submission,
-    UpstreamId, rate,
+    Abilities, FailureCode, Pace, Progress, Provider, ProviderError, Rate, Reconcile, Submission, UpstreamId,
+    rate,
 };
 use crate::clock::Clock;
 use order::{beyond, order, req_key};
@@ -103,14 +103,6 @@ impl Provider for Jimeng {
             return Ok(Progress::failed(failure, reply.excerpt()));
         }
         Ok(progress(&judged(&reply)?, submission))
-    }
-
-    async fn cancel(&self, _: &UpstreamId, _: &Submission) -> Result<(), ProviderError> {
-        Ok(())
-    }
-
-    async fn find(&self, _: &Submission, _: &[UpstreamId]) -> Result<Found, ProviderError> {
-        Ok(Found::Unsure)
     }
 }
 

@@ -145,10 +145,6 @@ impl Provider for Kie {
         }
     }
 
-    async fn cancel(&self, _: &UpstreamId, _: &Submission) -> Result<(), ProviderError> {
-        Ok(())
-    }
-
     /// Their record of a task shows the callback address that it was submitted with, which nobody else knows.
     async fn find(&self, submission: &Submission, heard: &[UpstreamId]) -> Result<Found, ProviderError> {
         let Some(address) = &submission.callback_url else { return Ok(Found::Unsure) };

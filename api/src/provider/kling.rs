@@ -126,10 +126,6 @@ impl Provider for Kling {
         progress.ok_or_else(|| ProviderError::Broken(reply.excerpt()))
     }
 
-    async fn cancel(&self, _: &UpstreamId, _: &Submission) -> Result<(), ProviderError> {
-        Ok(())
-    }
-
     async fn find(&self, submission: &Submission, _: &[UpstreamId]) -> Result<Found, ProviderError> {
         match Kind::of(submission) {
             Ok(kind) => self.find_by_key(kind, submission).await,

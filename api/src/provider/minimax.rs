@@ -19,7 +19,7 @@ use super::instance::{Adapter, Opening};
 use super::json::{text_at, url_at};
 use super::wire::{Wire, segment};
 use super::{
-    Abilities, Callback, FailureCode, Found, Heard, Pace, Progress, Provider, ProviderError, Rate, Reconcile,
+    Abilities, Callback, FailureCode, Heard, Pace, Progress, Provider, ProviderError, Rate, Reconcile,
     Submission, UpstreamId, rate,
 };
 
@@ -121,10 +121,6 @@ impl Provider for MiniMax {
         }
         let call = self.wire.delete(&format!("v2/video_generation/{}", segment(task)));
         refusal::judged(&call.bearer(&self.key).ask().await?).map(|_| ())
-    }
-
-    async fn find(&self, _: &Submission, _: &[UpstreamId]) -> Result<Found, ProviderError> {
-        Ok(Found::Unsure)
     }
 
     /// They sign nothing.

@@ -308,12 +308,16 @@ pub trait Provider: Send + Sync {
 
     async fn poll(&self, id: &UpstreamId, submission: &Submission) -> Result<Progress, ProviderError>;
 
-    /// Asks them to stop; whether they did is what the next poll says.
-    async fn cancel(&self, id: &UpstreamId, submission: &Submission) -> Result<(), ProviderError>;
+    /// Asks them to stop; whether they did is what the next poll says. Nothing for those that can't be asked.
+    async fn cancel(&self, _: &UpstreamId, _: &Submission) -> Result<(), ProviderError> {
+        Ok(())
+    }
 
     /// Looks for a submission whose answer was lost. `heard` are ids that came with callbacks for it: one is believed only if
     /// the upstream itself shows that it is ours.
-    async fn find(&self, submission: &Submission, heard: &[UpstreamId]) -> Result<Found, ProviderError>;
+    async fn find(&self, _: &Submission, _: &[UpstreamId]) -> Result<Found, ProviderError> {
+        Ok(Found::Unsure)
+    }
 
     /// Judges a callback.
     fn hear(&self, _: &Callback) -> Heard {

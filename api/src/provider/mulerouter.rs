@@ -17,8 +17,8 @@ use super::json::{first_text, int_at, text_at, url_at};
 use super::signed::hmac_sha256;
 use super::wire::{Reply, Wire, segment};
 use super::{
-    Abilities, Callback, FailureCode, Found, Heard, Pace, Progress, Provider, ProviderError, Reconcile,
-    Submission, UpstreamId,
+    Abilities, Callback, FailureCode, Heard, Pace, Progress, Provider, ProviderError, Reconcile, Submission,
+    UpstreamId,
 };
 
 pub const ADAPTER: Adapter = Adapter {
@@ -81,14 +81,6 @@ impl Provider for MuleRouter {
         }
         let answer = judged(&reply)?;
         progress(&answer, submission).ok_or_else(|| ProviderError::Broken(reply.excerpt()))
-    }
-
-    async fn cancel(&self, _: &UpstreamId, _: &Submission) -> Result<(), ProviderError> {
-        Ok(())
-    }
-
-    async fn find(&self, _: &Submission, _: &[UpstreamId]) -> Result<Found, ProviderError> {
-        Ok(Found::Unsure)
     }
 
     /// A webhook names a task, but not the path below which it can be asked about.

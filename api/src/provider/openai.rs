@@ -18,8 +18,8 @@ use super::instance::{Adapter, Opening, Setting};
 use super::signed::standard;
 use super::wire::{Wire, segment};
 use super::{
-    Abilities, Callback, ClipSource, FailureCode, Found, Heard, Pace, Progress, Provider, ProviderError,
-    Reconcile, RemoteClip, Submission, UpstreamId,
+    Abilities, Callback, ClipSource, FailureCode, Heard, Pace, Progress, Provider, ProviderError, Reconcile,
+    RemoteClip, Submission, UpstreamId,
 };
 use answer::{Place, Said};
 
@@ -110,15 +110,6 @@ impl Provider for OpenAi {
             }
             Said::Nothing => return Err(ProviderError::Broken(reply.excerpt())),
         })
-    }
-
-    /// `DELETE` takes a video away and stops none.
-    async fn cancel(&self, _: &UpstreamId, _: &Submission) -> Result<(), ProviderError> {
-        Ok(())
-    }
-
-    async fn find(&self, _: &Submission, _: &[UpstreamId]) -> Result<Found, ProviderError> {
-        Ok(Found::Unsure)
     }
 
     fn hear(&self, callback: &Callback) -> Heard {

@@ -12,8 +12,8 @@ use super::json::{decimal_at, first_text, int_at, micro_usd, text_at, url_at};
 use super::signed::hmac_sha256;
 use super::wire::{Reply, Wire, segment};
 use super::{
-    Abilities, Callback, ClipSource, Failure, FailureCode, Found, Heard, Pace, Progress, Provider,
-    ProviderError, Reconcile, RemoteClip, Submission, UpstreamId,
+    Abilities, Callback, ClipSource, Failure, FailureCode, Heard, Pace, Progress, Provider, ProviderError,
+    Reconcile, RemoteClip, Submission, UpstreamId,
 };
 use crate::video::catalog::InputMode;
 use crate::video::request::MediaRole;
@@ -99,14 +99,6 @@ impl Provider for OpenRouter {
             "expired" => failed(FailureCode::Expired, "expired"),
             _ => Progress::Running { percent: None },
         })
-    }
-
-    async fn cancel(&self, _: &UpstreamId, _: &Submission) -> Result<(), ProviderError> {
-        Ok(())
-    }
-
-    async fn find(&self, _: &Submission, _: &[UpstreamId]) -> Result<Found, ProviderError> {
-        Ok(Found::Unsure)
     }
 
     fn hear(&self, callback: &Callback) -> Heard {

@@ -12,8 +12,8 @@ use super::instance::{Adapter, Opening};
 use super::json::{decimal_at, first_text, micro_usd, percent_at, seconds_at, text_at, url_at};
 use super::wire::{Reply, Wire, segment};
 use super::{
-    Abilities, ClipSource, Failure, FailureCode, Found, Pace, Progress, Provider, ProviderError, Rate,
-    Reconcile, RemoteClip, Submission, UpstreamId, rate,
+    Abilities, ClipSource, Failure, FailureCode, Pace, Progress, Provider, ProviderError, Rate, Reconcile,
+    RemoteClip, Submission, UpstreamId, rate,
 };
 use crate::video::catalog::InputMode;
 use crate::video::request::MediaRole;
@@ -73,14 +73,6 @@ impl Provider for Xai {
             _ if reply.is_missing("error") => Ok(Progress::failed(FailureCode::Expired, reply.excerpt())),
             _ => progress(&judged(&reply)?, submission),
         }
-    }
-
-    async fn cancel(&self, _: &UpstreamId, _: &Submission) -> Result<(), ProviderError> {
-        Ok(())
-    }
-
-    async fn find(&self, _: &Submission, _: &[UpstreamId]) -> Result<Found, ProviderError> {
-        Ok(Found::Unsure)
     }
 }
 
