@@ -93,9 +93,17 @@ impl Clock {
 
     /// A new id: 48 bits of milliseconds, then 80 random bits.
     pub fn new_id(&self) -> Uuid {
-        let millis = u64::try_from(self.now().millis()).unwrap_or(0);
-        Uuid::from_u128(Ulid::from_parts(millis, rand::random()).0)
+        id_at(self.now(), rand::random())
     }
+}
+
+/// The smallest id that can have been made at this time: those of later times are greater.
+pub fn first_id(at: Timestamp) -> Uuid {
+    id_at(at, 0)
+}
+
+fn id_at(at: Timestamp, random: u128) -> Uuid {
+    Uuid::from_u128(Ulid::from_parts(u64::try_from(at.millis()).unwrap_or(0), random).0)
 }
 
 impl Own {

@@ -8,13 +8,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use entity::attempt::{self, AttemptState};
 use entity::provider_health::{self, HealthState};
-use entity::{Mode, Timestamp};
+use entity::{Mode, TaskId, Timestamp};
 use rust_decimal::Decimal;
 use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QuerySelect};
 use serde::Deserialize;
 
 use super::catalog::{Catalog, Destination, Model, Wanted};
 use super::price::{Dimensions, PriceBook};
+use crate::clock::first_id;
 use crate::db::Db;
 
 /// Which of several providers is asked first.
@@ -181,7 +182,9 @@ impl Supply {
             .select_only()
             .columns([A::Provider, A::State])
             .column_as(A::N.count(), "attempts")
-            .filter(A::EndedAt.gt(now.plus_seconds(-RATED_SECONDS)))
+            // Tasks' ids are in the order of time, so that the older ones are not looked at.
+            .filter(A::TaskId.gte(TaskId(first_id(now.plus_seconds(-RATED_SECONDS)))))
+            .filter(A::EndedAt.is_not_null())
             .filter(A::Mode.eq(Mode::Live))
             .group_by(A::Provider)
             .group_by(A::State)
