@@ -8,7 +8,6 @@ use serde::Deserialize;
 
 use super::Context;
 use super::dock::Dock;
-use crate::provider::Endpoint;
 use crate::provider::json::micro_usd;
 use crate::video::price::Dimensions;
 use crate::video::price_version::Version;
@@ -118,23 +117,16 @@ impl Context {
 
     /// Another key of the same provider that works.
     pub fn other_key(&self, choosing: &Choosing, dock: &Dock, tried: &BTreeSet<&str>) -> Option<Dock> {
-        let keys = dock.instance.endpoints.iter().filter(|key| !tried.contains(key.id.as_str()));
-        let works = |key: &&Endpoint| choosing.standing.rest_of(dock.name(), &key.id).is_none();
-        let endpoint = keys.filter(works).min_by_key(|key| {
-            self.seats.taken(&Dock { instance: dock.instance.clone(), endpoint: (*key).clone() })
-        });
-        endpoint.map(|endpoint| Dock { instance: dock.instance.clone(), endpoint: endpoint.clone() })
+        let works = |dock: &Dock| choosing.standing.rest_of(dock.name(), &dock.endpoint.id).is_none();
+        let others = Dock::all(&dock.instance).filter(|other| !tried.contains(other.endpoint.id.as_str()));
+        others.filter(works).min_by_key(|other| self.seats.taken(other))
     }
 
     /// The key of a provider that works and has the fewest submissions under way; any, if none works.
     fn dock(&self, choosing: &Choosing, provider: &str) -> Option<Dock> {
         let instance = self.app.providers.get(provider)?;
-        let docks = instance
-            .endpoints
-            .iter()
-            .map(|endpoint| Dock { instance: instance.clone(), endpoint: endpoint.clone() });
         let rests =
             |dock: &Dock| choosing.standing.rest_of(provider, &dock.endpoint.id).map(|rest| rest.until);
-        docks.min_by_key(|dock| (rests(dock), self.seats.taken(dock)))
+        Dock::all(&instance).min_by_key(|dock| (rests(dock), self.seats.taken(dock)))
     }
 }

@@ -28,6 +28,12 @@ impl Dock {
         Some(Dock { instance, endpoint })
     }
 
+    /// One for each key of a provider.
+    pub fn all(instance: &Arc<Instance>) -> impl Iterator<Item = Dock> {
+        let dock = |endpoint: &Endpoint| Dock { instance: instance.clone(), endpoint: endpoint.clone() };
+        instance.endpoints.iter().map(dock)
+    }
+
     pub fn is_same(&self, other: &Dock) -> bool {
         self.key() == other.key()
     }

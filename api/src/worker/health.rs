@@ -152,7 +152,8 @@ impl Context {
             let breaker = keys.entry(key).or_default();
             (breaker.hear(&sign, now), breaker.clone())
         };
-        if !is_news {
+        let takes_back = matches!(sign, Sign::Works) && self.is_noted(dock, now).await;
+        if !is_news && !takes_back {
             return;
         }
         announce(dock, &sign, &breaker);
@@ -160,6 +161,13 @@ impl Context {
             Ok(()) => self.app.video.supply.health_changed(),
             Err(error) => tracing::warn!(%error, "the health of a provider's key could not be written"),
         }
+    }
+
+    /// Whether somebody else has written of a rest that is over.
+    async fn is_noted(&self, dock: &Dock, now: Timestamp) -> bool {
+        let health = self.app.video.supply.health(now).await;
+        let key = (dock.name().to_owned(), dock.endpoint.id.clone());
+        health.is_ok_and(|health| health.get(&key).is_some_and(|rest| rest.until <= now))
     }
 
     async fn write_health(&self, row: provider_health::Model) -> Result<(), DbErr> {

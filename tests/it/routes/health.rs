@@ -8,6 +8,7 @@ use super::*;
 
 on_both_engines!(
     a_key_without_money_is_left_alone_until_it_is_tried_again,
+    what_a_worker_that_is_gone_wrote_of_a_key_is_taken_back_when_it_works,
     a_provider_that_fails_again_and_again_rests,
     what_is_wrong_with_requests_never_rests_a_provider,
     a_key_that_was_refused_gives_way_to_another_key,
@@ -32,6 +33,18 @@ async fn a_key_without_money_is_left_alone_until_it_is_tried_again(app: TestApp)
         (rows.len(), rows[0].state, rows[0].error_class.as_deref()),
         (1, HealthState::Out, Some("upstream_balance"))
     );
+    app.advance(601);
+    assert_eq!(made(&app, &customer, json!({})).await.1["state"], "completed");
+    assert_eq!((app.fake.accepted(), health(&app).await[0].state), (1, HealthState::Ok));
+    app
+}
+
+async fn what_a_worker_that_is_gone_wrote_of_a_key_is_taken_back_when_it_works(app: TestApp) -> TestApp {
+    let (app, _second) = with_second(app).await;
+    let customer = app.customer(Mode::Live, 500).await;
+    app.fake.on_submit([Step::Reject(FailureCode::Balance)]);
+    assert_eq!(made(&app, &customer, json!({})).await.1["state"], "completed");
+    let app = app.restart().await.with_worker().await;
     app.advance(601);
     assert_eq!(made(&app, &customer, json!({})).await.1["state"], "completed");
     assert_eq!((app.fake.accepted(), health(&app).await[0].state), (1, HealthState::Ok));

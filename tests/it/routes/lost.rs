@@ -9,13 +9,19 @@ on_both_engines!(
     what_nobody_can_find_is_sent_once_more_and_paid_once,
     what_is_lost_a_second_time_gives_everything_back,
     by_another_policy_what_is_lost_has_failed,
+    what_no_list_shows_is_not_looked_for_until_the_deadline,
 );
 
 const PATIENCE_S: i64 = 31;
+const LIST_PATIENCE_S: i64 = 601;
 
 /// A `kie` that can't tell what it was sent.
 async fn forgetful(app: TestApp, lost: Lost) -> (TestApp, Fake) {
-    let fake = Fake::new("kie", app.folder.path().to_owned()).found_by(Reconcile::Opaque);
+    unsure(app, lost, Reconcile::Opaque).await
+}
+
+async fn unsure(app: TestApp, lost: Lost, by: Reconcile) -> (TestApp, Fake) {
+    let fake = Fake::new("kie", app.folder.path().to_owned()).found_by(by);
     let instance = Instance { lost, ..Instance::keyless(fake.provider()) };
     (with_instance(app, instance).await.with_worker().await, fake)
 }
@@ -66,6 +72,24 @@ async fn by_another_policy_what_is_lost_has_failed(app: TestApp) -> TestApp {
     fake.on_submit([Step::LoseAnswer]);
     let (_, task) = lost(&app, &customer, 1).await;
     assert_eq!((&task["state"], fake.accepted()), (&json!("failed"), 1));
+    assert_eq!(app.balance(&customer).await, (json!(100), json!(0)));
+    app
+}
+
+async fn what_no_list_shows_is_not_looked_for_until_the_deadline(app: TestApp) -> TestApp {
+    let (app, fake) = unsure(app, Lost::Fail, Reconcile::Listable).await;
+    let customer = app.customer(Mode::Live, 100).await;
+    fake.on_submit([Step::LoseAnswer]);
+    fake.on_find(vec![Step::Unsure; 100]);
+    let id = app.generate(&customer, &wan(json!({}))).await;
+    app.wait_for(&customer, &id, &["reconciling"]).await;
+    app.advance(LIST_PATIENCE_S);
+    let task = app.finished(&customer, &id).await;
+    assert_eq!((&task["state"], fake.accepted()), (&json!("failed"), 1));
+    assert_eq!(
+        story(&app, &id).await,
+        [("kie".to_owned(), AttemptState::Abandoned, Some("orphaned".to_owned()))]
+    );
     assert_eq!(app.balance(&customer).await, (json!(100), json!(0)));
     app
 }

@@ -13,7 +13,7 @@ use super::super::scribe::WriteError;
 use super::super::submission;
 use super::end::{Next, ORPHANED};
 use super::{Clip, NotMade};
-use crate::provider::FailureCode;
+use crate::provider::{FailureCode, Submission};
 
 /// What is stored of a clip's task, for a decision that is seldom made.
 struct Stored {
@@ -75,7 +75,7 @@ impl Clip<'_> {
         self.note(&not_made);
         self.attempt.ended_at = Some(self.shared.context.app.clock.now());
         let attempt = self.written(&dock).await?;
-        self.take_up(&stored, attempt, dock);
+        self.take_up(&stored, attempt, dock)?;
         Ok(Ok(()))
     }
 
@@ -143,14 +143,18 @@ impl Clip<'_> {
         Err(Leave::Deadline)
     }
 
-    fn take_up(&mut self, stored: &Stored, attempt: attempt::Model, dock: Dock) {
-        let (app, media) = (&self.shared.context.app, std::mem::take(&mut self.submission.media));
-        match submission::build(app, &stored.task, &stored.request, &attempt) {
-            Ok(submission) => self.submission = submission,
-            Err(error) => tracing::error!(%error, "the request was read a moment ago"),
-        }
-        // Already at hand, if any were.
-        self.submission.media = media;
+    /// Nothing is sent of a request that can't be read any more: whoever takes the job over says so.
+    fn take_up(&mut self, stored: &Stored, attempt: attempt::Model, dock: Dock) -> Result<(), Leave> {
+        let app = &self.shared.context.app;
+        let submission =
+            submission::build(app, &stored.task, &stored.request, &attempt).map_err(|error| {
+                tracing::error!(%error, "the request can't be read");
+                Leave::Lost
+            })?;
+        // Files are at hand already, if any were needed before.
+        let media = std::mem::take(&mut self.submission.media);
+        self.submission = Submission { media, ..submission };
         (self.attempt, self.dock, self.inherited) = (attempt, dock, false);
+        Ok(())
     }
 }

@@ -15,7 +15,7 @@ impl Clip<'_> {
     /// Polls until the provider has a verdict. An error of a poll is none.
     pub(super) async fn follow(&mut self) -> Result<Result<ClipEnd, NotMade>, Leave> {
         let Some(id) = self.attempt.upstream_id.clone().map(UpstreamId) else { return Err(Leave::Lost) };
-        let (mut asked_to_cancel, mut errors) = (false, 0);
+        let (mut asked_to_cancel, mut errors, mut leave_alone_ms) = (false, 0, None);
         loop {
             if self.shared.cancel.is_cancelled() && !asked_to_cancel {
                 asked_to_cancel = true;
@@ -31,6 +31,7 @@ impl Clip<'_> {
                 Err(error) => {
                     tracing::debug!(%error, "a poll did not work");
                     errors += 1;
+                    leave_alone_ms = error.retry_after_ms();
                     // What is wrong with the key is for a person to mend, whatever it was used for.
                     if let ProviderError::Rejected(failure) = &error
                         && matches!(failure.code, FailureCode::Auth | FailureCode::Balance)
@@ -41,7 +42,7 @@ impl Clip<'_> {
             }
             let waited = match errors {
                 0 => self.wait(jittered(self.pace()), asked_to_cancel).await,
-                _ => self.back_off(errors, None).await,
+                _ => self.back_off(errors, leave_alone_ms).await,
             };
             match waited {
                 Err(Leave::Deadline) => return Box::pin(self.last_word(&id)).await,

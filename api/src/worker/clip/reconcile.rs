@@ -13,6 +13,8 @@ use crate::provider::{Found, Lost, Reconcile};
 
 /// Submissions that a provider may lose before the clip is given up.
 const MOST_LOST: u32 = 5;
+/// Seconds for which a submission is looked for in a list that proves nothing by what is not in it.
+const LIST_PATIENCE_S: i64 = 600;
 /// Seconds for which a callback is waited for that may carry the id.
 const CALLBACK_PATIENCE_S: i64 = 300;
 /// Seconds for which a submission is left alone that nothing will ever tell about.
@@ -22,23 +24,25 @@ impl Clip<'_> {
     /// Finds out what became of a submission: found, or proved absent and sent again under the same key. What can't be found
     /// out is decided by the instance's policy.
     pub(super) async fn reconcile(&mut self) -> Result<Result<(), NotMade>, Leave> {
+        let begun = self.shared.context.app.clock.now();
         self.sit_down();
         self.shared.advance(JobState::Reconciling, 0).await?;
         let by = self.dock.abilities().reconcile;
         if self.inherited && by != Reconcile::Keyed {
             self.wait_for_zombies().await?;
         }
-        let begun = self.shared.context.app.clock.now();
         for tries in 0.. {
             let heard = self.shared.news.ids(self.attempt.n);
             let found = call::find((&self.shared.context, &self.dock), &self.submission, &heard).await;
-            match found {
+            let leave_alone_ms = match found {
                 Ok(Found::Accepted(id)) => return self.accept(id).await,
                 Ok(Found::Absent) => return self.send_again().await,
-                Ok(Found::Unsure) | Err(_) => {}
-            }
+                Ok(Found::Unsure) => None,
+                Err(error) => error.retry_after_ms(),
+            };
             let patience = match by {
-                Reconcile::Keyed | Reconcile::Listable => None,
+                Reconcile::Keyed => None,
+                Reconcile::Listable => Some(LIST_PATIENCE_S),
                 Reconcile::Callback => Some(CALLBACK_PATIENCE_S),
                 Reconcile::Opaque => Some(OPAQUE_PATIENCE_S),
             };
@@ -48,7 +52,7 @@ impl Clip<'_> {
             }
             tokio::select! {
                 () = self.shared.news.come() => {}
-                waited = self.back_off(tries, None) => waited?,
+                waited = self.back_off(tries, leave_alone_ms) => waited?,
             }
         }
         Err(Leave::Deadline)
