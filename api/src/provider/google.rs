@@ -21,8 +21,8 @@ use super::instance::{Adapter, Opening};
 use super::json::text_at;
 use super::wire::{Call, Reply, Wire, segment};
 use super::{
-    Abilities, ClipSource, FailureCode, Found, Pace, Progress, Provider, ProviderError, Reconcile,
-    RemoteClip, Submission, UpstreamId,
+    Abilities, ClipSource, FailureCode, Pace, Progress, Provider, ProviderError, Reconcile, RemoteClip,
+    Submission, UpstreamId,
 };
 use crate::video::request::MediaRole;
 use refusal::judged;
@@ -31,6 +31,8 @@ pub const ADAPTER: Adapter = Adapter { name: "google", key: "key", settings: &[]
 
 const KEY: HeaderName = HeaderName::from_static("x-goog-api-key");
 const INTERACTIONS: &str = "interactions";
+/// The most that is read of an answer, in bytes: an interaction shows the pictures that it was given.
+const INTERACTION_MAX: usize = 64 * 1024 * 1024;
 
 #[derive(Debug)]
 struct Google {
@@ -79,7 +81,8 @@ impl Provider for Google {
     }
 
     async fn poll(&self, id: &UpstreamId, submission: &Submission) -> Result<Progress, ProviderError> {
-        let reply = self.signed(self.wire.get(&path(id))).ask().await?;
+        let call = self.signed(self.wire.get(&path(id)));
+        let reply = call.read_up_to(INTERACTION_MAX).ask().await?;
         if is_gone(&reply) {
             return Ok(Progress::failed(FailureCode::Expired, reply.excerpt()));
         }
@@ -101,10 +104,6 @@ impl Provider for Google {
         }
         let call = self.wire.post(&format!("{}/cancel", path(id)));
         judged(&self.signed(call).json(&serde_json::json!({})).ask().await?).map(|_| ())
-    }
-
-    async fn find(&self, _: &Submission, _: &[UpstreamId]) -> Result<Found, ProviderError> {
-        Ok(Found::Unsure)
     }
 }
 

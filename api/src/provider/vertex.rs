@@ -17,8 +17,8 @@ use super::instance::{Adapter, Opening, Setting};
 use super::json::text_at;
 use super::wire::{Wire, segment};
 use super::{
-    Abilities, ClipSource, FailureCode, Found, Pace, Progress, Provider, ProviderError, Reconcile,
-    RemoteClip, Submission, UpstreamId,
+    Abilities, ClipSource, FailureCode, Pace, Progress, Provider, ProviderError, Reconcile, RemoteClip,
+    Submission, UpstreamId,
 };
 use token::Account;
 
@@ -95,6 +95,7 @@ impl Provider for Vertex {
         let token = self.account.token().await?;
         let path = format!("{}/{}:predictLongRunning", self.models, segment(&submission.native_id));
         let reply = self.wire.post(&path).bearer(&token).json(&body).submit().await?;
+        self.account.heed(&reply).await;
         let id = text_at(&judged(&reply)?, "/name");
         id.map(UpstreamId).ok_or_else(|| ProviderError::Broken(reply.excerpt()))
     }
@@ -104,6 +105,7 @@ impl Provider for Vertex {
         let path = format!("{}/{}:fetchPredictOperation", self.models, segment(model(id, submission)));
         let call = self.wire.post(&path).bearer(&token).json(&json!({ "operationName": id.0 }));
         let reply = call.read_up_to(CLIP_ANSWER_MAX).ask().await?;
+        self.account.heed(&reply).await;
         if reply.is_missing("error") {
             return Ok(Progress::failed(FailureCode::Expired, reply.excerpt()));
         }
@@ -119,14 +121,6 @@ impl Provider for Vertex {
                 Ok(Progress::Succeeded { clips: vec![clip], cost_micro_usd: None })
             }
         }
-    }
-
-    async fn cancel(&self, _: &UpstreamId, _: &Submission) -> Result<(), ProviderError> {
-        Ok(())
-    }
-
-    async fn find(&self, _: &Submission, _: &[UpstreamId]) -> Result<Found, ProviderError> {
-        Ok(Found::Unsure)
     }
 }
 

@@ -4,18 +4,22 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use futures_util::TryStreamExt;
 
-use crate::provider::{FailureCode, ProviderError, SubmissionMedia};
+use crate::provider::{FailureCode, ProviderError, Submission, SubmissionMedia};
 
-/// The largest file that goes in a body, in bytes.
+/// The most that goes in a body, in bytes of files.
 const MAX_BYTES: u64 = 20 * 1024 * 1024;
+
+/// Why the files of a submission can't go in a body.
+pub fn too_large(submission: &Submission) -> Option<&'static str> {
+    let files = submission.media.iter().filter_map(|medium| medium.file.as_ref());
+    let bytes = files.map(|file| file.bytes).fold(0, u64::saturating_add);
+    (bytes > MAX_BYTES).then_some("the files are too large for a body")
+}
 
 /// A file's type, and its bytes in base64.
 pub async fn inline(medium: &SubmissionMedia) -> Result<(String, String), ProviderError> {
     let unsupported = |reason| ProviderError::refused(FailureCode::Unsupported, reason, None);
     let file = medium.file.as_ref().ok_or_else(|| unsupported("the file is not at hand"))?;
-    if file.bytes > MAX_BYTES {
-        return Err(unsupported("the file is too large for a body"));
-    }
     // Ours, and a matter of time.
     let away = |error: crate::media::StoreError| ProviderError::unavailable(format!("our storage: {error}"));
     let chunks = file.read().await.map_err(away)?;

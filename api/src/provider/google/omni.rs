@@ -1,11 +1,15 @@
 //! Gemini Omni: interactions, which may go on from earlier ones.
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 
-use super::files::inline;
+use super::files::{inline, too_large};
+use super::refusal::verdict;
 use super::veo::{Said, Source};
-use crate::provider::json::{decimal_at, first_text, text_at, url_at};
+use crate::provider::json::{decimal_at, text_at, url_at};
 use crate::provider::{FailureCode, Progress, ProviderError, Submission};
+use crate::video::catalog::InputMode;
 use crate::video::request::MediaRole;
 
 /// The body of a submission; `earlier` is the interaction that it goes on from.
@@ -17,6 +21,9 @@ pub async fn body(submission: &Submission, earlier: Option<&str>) -> Result<Valu
     }
     if submission.one(MediaRole::LastFrame).is_some() {
         return unsupported("there is no last frame");
+    }
+    if let Some(reason) = too_large(submission) {
+        return unsupported(reason);
     }
     let mut input = Vec::new();
     let images = submission.media.iter().filter(|medium| medium.role.is_image());
@@ -40,6 +47,8 @@ pub async fn body(submission: &Submission, earlier: Option<&str>) -> Result<Valu
         "background": true,
         "input": input,
         "response_format": format,
+        // Otherwise they guess it from the prompt.
+        "generation_config": { "video_config": { "task": task(submission.mode) } },
     });
     if let Some(earlier) = earlier {
         body["previous_interaction_id"] = json!(earlier);
@@ -47,20 +56,28 @@ pub async fn body(submission: &Submission, earlier: Option<&str>) -> Result<Valu
     Ok(body)
 }
 
+fn task(mode: InputMode) -> &'static str {
+    match mode {
+        InputMode::TextToVideo => "text_to_video",
+        InputMode::ImageToVideo => "image_to_video",
+        InputMode::ReferenceToVideo => "reference_to_video",
+        InputMode::VideoToVideo => "edit",
+        InputMode::VideoExtend => "extend",
+    }
+}
+
 /// What an interaction says; nothing if it is none.
 pub fn read(interaction: &Value) -> Option<Said> {
     let status = text_at(interaction, "/status")?;
     Some(match status.as_str() {
         "queued" => Said::Progress(Progress::Queued),
-        "completed" => match url(interaction) {
-            Some(url) => Said::Made(Source::Url(url)),
+        "completed" => match made(interaction) {
+            Some(source) => Said::Made(source),
             None => Said::Progress(nothing(interaction)),
         },
         "failed" | "incomplete" | "requires_action" => {
-            let reason = first_text(interaction, &["/error/message", "/error"]).unwrap_or(status);
-            let held_back = super::refusal::is_moderation(&reason.to_lowercase());
-            let class = if held_back { FailureCode::ModerationOutput } else { FailureCode::Internal };
-            Said::Progress(Progress::failed(class, reason))
+            let error = interaction.get("error").unwrap_or(&Value::Null);
+            Said::Progress(Progress::failed(verdict(error), format!("{status} {error}")))
         }
         "budget_exceeded" => Said::Progress(Progress::failed(FailureCode::Balance, status)),
         "cancelled" => Said::Progress(Progress::Canceled),
@@ -68,15 +85,24 @@ pub fn read(interaction: &Value) -> Option<Said> {
     })
 }
 
-/// The bytes of a file are an alternative form of it.
-fn url(interaction: &Value) -> Option<String> {
+/// A file of theirs, or the video itself.
+fn made(interaction: &Value) -> Option<Source> {
     let steps = interaction.get("steps")?.as_array()?.iter();
     let outputs = steps.filter(|step| text_at(step, "/type").as_deref() == Some("model_output"));
     let contents = outputs.filter_map(|step| step.get("content")?.as_array()).flatten();
     let mut videos = contents.filter(|content| text_at(content, "/type").as_deref() == Some("video"));
-    let uri = videos.find_map(|video| url_at(video, "/uri"))?;
+    videos.find_map(|video| match url_at(video, "/uri") {
+        Some(uri) => Some(Source::Url(bytes_of(uri))),
+        None => {
+            BASE64_STANDARD.decode(text_at(video, "/data")?).ok().map(|bytes| Source::Bytes(bytes.into()))
+        }
+    })
+}
+
+/// The bytes of a file are an alternative form of it.
+fn bytes_of(uri: String) -> String {
     let glue = if uri.contains('?') { '&' } else { '?' };
-    Some(if uri.contains("alt=media") { uri } else { format!("{uri}{glue}alt=media") })
+    if uri.contains("alt=media") { uri } else { format!("{uri}{glue}alt=media") }
 }
 
 /// Completed without a video: if none was ever made, it was held back.

@@ -5,8 +5,8 @@ use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
-use super::files::inline;
-use super::refusal::{class_of, is_moderation};
+use super::files::{inline, too_large};
+use super::refusal::verdict;
 use crate::provider::json::{first_text, text_at, url_at};
 use crate::provider::{FailureCode, Progress, ProviderError, Submission, SubmissionMedia};
 use crate::video::catalog::InputMode;
@@ -29,7 +29,7 @@ const WHOLE_S: u32 = 8;
 
 /// The body of a submission. Vertex takes a seed and is told whether there is sound.
 pub async fn body(submission: &Submission, is_vertex: bool) -> Result<Value, ProviderError> {
-    if let Some(reason) = beyond(submission) {
+    if let Some(reason) = beyond(submission).or_else(|| too_large(submission)) {
         return Err(ProviderError::refused(FailureCode::Unsupported, reason, None));
     }
     let mut instance = Map::new();
@@ -95,14 +95,7 @@ pub fn read(operation: &Value) -> Option<Said> {
         return Some(Said::Progress(Progress::Running { percent }));
     }
     if let Some(error) = operation.get("error") {
-        let message = text_at(error, "/message").unwrap_or_default();
-        let status = first_text(error, &["/status", "/code"]).unwrap_or_default();
-        let class = match class_of(&status, &message) {
-            Some(class @ (FailureCode::InvalidInput | FailureCode::ModerationInput)) => class,
-            _ if is_moderation(&message.to_lowercase()) => FailureCode::ModerationOutput,
-            _ => FailureCode::Internal,
-        };
-        return Some(Said::Progress(Progress::failed(class, format!("{status} {message}"))));
+        return Some(Said::Progress(Progress::failed(verdict(error), error.to_string())));
     }
     let response = operation.get("response")?;
     let made = made(response).map(Said::Made);

@@ -9,7 +9,7 @@ use url::Url;
 use crate::clock::Clock;
 use crate::provider::instance::Opening;
 use crate::provider::json::{int_at, text_at};
-use crate::provider::wire::Wire;
+use crate::provider::wire::{Reply, Wire};
 use crate::provider::{FailureCode, ProviderError};
 
 const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
@@ -93,6 +93,13 @@ impl Account {
         let (token, lives) = self.ask(now).await?;
         *last = Some((token.clone(), now + lives));
         Ok(token)
+    }
+
+    /// A token that was refused is not used again.
+    pub async fn heed(&self, reply: &Reply) {
+        if reply.status == 401 {
+            *self.last.lock().await = None;
+        }
     }
 
     async fn ask(&self, now: i64) -> Result<(SecretString, i64), ProviderError> {
