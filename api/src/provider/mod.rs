@@ -26,6 +26,7 @@ mod sandbox;
 pub mod signed;
 mod vertex;
 mod vidu;
+mod wan;
 pub mod wire;
 mod xai;
 

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use self::files::Files;
 use crate::provider::Submission;
+use crate::provider::wan;
 
 const PATH: &str = "api/v1/services/aigc/video-generation/video-synthesis";
 /// From a first frame to a last one, in the older generations.
@@ -146,17 +147,8 @@ fn wishes(submission: &Submission) -> Map<String, Value> {
     wishes
 }
 
-/// Pixels, from the few sizes that there are.
+/// Without a wish, as it is there by default.
 fn size(submission: &Submission) -> Result<&'static str, &'static str> {
-    let sizes = match submission.resolution.as_str() {
-        "480p" => ["832*480", "480*832", "624*624", "", ""],
-        "720p" => ["1280*720", "720*1280", "960*960", "1088*832", "832*1088"],
-        "1080p" => ["1920*1080", "1080*1920", "1440*1440", "1632*1248", "1248*1632"],
-        _ => return Err("there is no such size"),
-    };
-    // Without a wish, as it is there by default.
-    let ratios = ["16:9", "9:16", "1:1", "4:3", "3:4"];
     let ratio = if submission.aspect_ratio == "auto" { "16:9" } else { submission.aspect_ratio.as_str() };
-    let found = ratios.iter().zip(sizes).find(|(known, _)| **known == ratio).map(|(_, size)| size);
-    found.filter(|size| !size.is_empty()).ok_or("there is no such size")
+    wan::size(&submission.resolution, ratio)
 }

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::provider::Submission;
+use crate::provider::wan;
 use crate::video::catalog::InputMode;
 use crate::video::request::MediaRole;
 
@@ -188,7 +189,7 @@ fn wan(body: &mut Body, submission: &Submission) -> Result<(), &'static str> {
     if is_horse || from_frames {
         set(body, "resolution", json!(submission.resolution.to_uppercase()));
     } else {
-        set(body, "size", json!(size(submission)?));
+        set(body, "size", json!(wan::size(&submission.resolution, &submission.aspect_ratio)?));
     }
     file(body, "image", submission, MediaRole::FirstFrame);
     if path.contains("-kf2v-") {
@@ -223,19 +224,6 @@ fn wan_options(body: &mut Body, submission: &Submission) -> Result<(), &'static 
         }
     }
     Ok(())
-}
-
-/// Pixels, from the few sizes that there are.
-fn size(submission: &Submission) -> Result<&'static str, &'static str> {
-    let sizes = match submission.resolution.as_str() {
-        "480p" => ["832*480", "480*832", "624*624", "", ""],
-        "720p" => ["1280*720", "720*1280", "960*960", "1088*832", "832*1088"],
-        "1080p" => ["1920*1080", "1080*1920", "1440*1440", "1632*1248", "1248*1632"],
-        _ => return Err("there is no such size"),
-    };
-    let ratios = ["16:9", "9:16", "1:1", "4:3", "3:4"];
-    let found = ratios.iter().zip(sizes).find(|(ratio, _)| **ratio == submission.aspect_ratio);
-    found.map(|(_, size)| size).filter(|size| !size.is_empty()).ok_or("there is no such size")
 }
 
 /// A prompt with the picture's address in it, as people write it there.
