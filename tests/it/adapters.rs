@@ -15,7 +15,7 @@ use crate::provider::cases::{Call, Case, Recorded, Stage};
 on_both_engines!(what_each_recorded_upstream_makes_reaches_a_customer);
 
 /// A submission of a text that is taken, and the question after which it is done.
-fn way<'a>(stage: &'a Stage) -> (&'a Case, &'a Case) {
+fn way(stage: &Stage) -> (&Case, &Case) {
     let cases = || stage.cases.cases.iter();
     let is_taken = |case: &&Case| {
         let is_accepted = case.call == Call::Submit && case.expect.get("accepted").is_some();

@@ -26,6 +26,7 @@ on_both_engines!(
     of_two_clips_one_goes_elsewhere_and_both_are_paid,
     a_cancellation_is_not_tried_elsewhere,
     the_cheapest_provider_is_asked_first_if_that_is_the_order,
+    the_provider_that_delivers_most_is_asked_first_if_that_is_the_order,
 );
 
 /// What a task costs, whoever makes it.
@@ -195,6 +196,28 @@ async fn the_cheapest_provider_is_asked_first_if_that_is_the_order(app: TestApp)
         assert_eq!(task["state"], "completed");
         assert_eq!((first.accepted(), app.fake.accepted()), asked, "{order:?}");
     }
+    app
+}
+
+async fn the_provider_that_delivers_most_is_asked_first_if_that_is_the_order(app: TestApp) -> TestApp {
+    use reelmeter::config::Config;
+    use reelmeter::video::supply::Order;
+    const RATED_FROM: usize = 20;
+    let (app, second) = with_second(app).await;
+    app.fake.on_poll(vec![Step::Fail(FailureCode::ModerationOutput); RATED_FROM]);
+    let customer = app.customer(Mode::Live, 100).await;
+    for _ in 0..RATED_FROM {
+        assert_eq!(made(&app, &customer, json!({})).await.1["state"], "failed");
+    }
+    assert_eq!((app.fake.accepted(), second.accepted()), (RATED_FROM, 0));
+    let app = app.restart_with(|config: &mut Config| config.route_order = Order::Success).await;
+    let app = app.with_worker().await;
+    assert_eq!(made(&app, &customer, json!({})).await.1["state"], "completed");
+    assert_eq!((app.fake.accepted(), second.accepted()), (RATED_FROM, 1));
+    // What is older than a day is not looked at.
+    app.advance(86_400);
+    assert_eq!(made(&app, &customer, json!({})).await.1["state"], "completed");
+    assert_eq!((app.fake.accepted(), second.accepted()), (RATED_FROM + 1, 1));
     app
 }
 
