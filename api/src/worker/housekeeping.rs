@@ -22,6 +22,8 @@ use crate::media::clip_of;
 use crate::provider::FailureCode;
 use crate::video::settle::Ending;
 
+/// Soon after the start, because a process that died before may have left something.
+const FIRST: Duration = Duration::from_secs(1);
 const EVERY: Duration = Duration::from_secs(10);
 /// Rounds between two runs of what is not urgent: an hour.
 const HOURLY: u64 = 360;
@@ -40,7 +42,7 @@ const CLIPS: &str = "clips/";
 
 pub async fn run(context: Context, stop: CancellationToken) {
     let mut round: u64 = 0;
-    while pause(EVERY, &stop).await {
+    while pause(if round == 0 { FIRST } else { EVERY }, &stop).await {
         report("orphans", claim::free_orphans(&context).await.map_err(Into::into));
         report("deadlines", expire_tasks(&context).await);
         report("storing", give_up_storing(&context).await);
