@@ -261,7 +261,7 @@ async fn what_was_quoted_is_bought_at_that_price_once(app: TestApp) -> TestApp {
     let bought = with(order, json!({ "quoteId": quote["quoteId"] }));
     assert_eq!(generate(&app, &customer, &bought).await["creditsUsed"], quote["credits"]);
     let again = call(&app, &customer, "ai.video.generate", &bought).await;
-    assert_eq!(again.expect(422).await["code"], json!(-1));
+    assert_eq!(again.expect(422)["code"], json!(-1));
     let other = with(bought, json!({ "prompt": "dunes" }));
     call(&app, &customer, "ai.video.generate", &other).await.expect(422);
     let unpriced = json!({ "prompt": "waves", "options": { "duration": 0 } });

@@ -1,7 +1,7 @@
 //! `reel`, as a process against a live server: what it prints, what it leaves, and how it ends.
 
-mod account;
-mod order;
+mod batch;
+mod interrupt;
 mod settings;
 mod video;
 
@@ -101,7 +101,8 @@ impl Ran {
     #[track_caller]
     pub fn failure(&self) -> Value {
         let line = self.stderr.lines().last().unwrap_or_default();
-        let told: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {}", self.stderr));
+        let told: Value =
+            serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {}", self.stderr));
         told["error"].clone()
     }
 }

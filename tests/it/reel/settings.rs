@@ -56,7 +56,11 @@ async fn the_nearest_setting_counts(app: TestApp) -> TestApp {
     let reel = Reel::nobody();
     let folder = reel.path("films/trailer");
     std::fs::create_dir_all(&folder).unwrap();
-    std::fs::write(reel.path("films/.reel.toml"), "host = \"https://project.example\"\nmax_credits = \"5\"\n").unwrap();
+    std::fs::write(
+        reel.path("films/.reel.toml"),
+        "host = \"https://project.example\"\nmax_credits = \"5\"\n",
+    )
+    .unwrap();
     let host = async |variables: &[(&str, &str)], arguments: &[&str]| {
         let mut command = reel.command(&[&["config", "get", "host"], arguments].concat());
         command.current_dir(&folder).envs(variables.iter().copied());
