@@ -20,6 +20,7 @@ on_both_engines!(
     each_scene_has_a_model_of_its_own,
     inputs_come_as_lists_or_with_commas_between_them,
     options_are_fields_of_ours_or_a_provider_s_keys,
+    what_was_quoted_is_bought_at_that_price_once,
     a_provider_is_the_only_one_that_may_make_it,
     tasks_are_found_by_their_workspace,
     a_request_sent_again_is_the_same_task,
@@ -251,6 +252,24 @@ async fn options_are_fields_of_ours_or_a_provider_s_keys(app: TestApp) -> TestAp
     app
 }
 
+async fn what_was_quoted_is_bought_at_that_price_once(app: TestApp) -> TestApp {
+    let customer = app.customer(Mode::Test, 1_000).await;
+    let order = json!({ "prompt": "waves", "options": { "duration": 8 } });
+    let quote = call(&app, &customer, "ai.video.quote", &order).await.expect(200);
+    says_everything_twice(&quote);
+    assert_eq!(app.balance(&customer).await, (json!(1_000), json!(0)), "a quote holds nothing");
+    let bought = with(order, json!({ "quoteId": quote["quoteId"] }));
+    assert_eq!(generate(&app, &customer, &bought).await["creditsUsed"], quote["credits"]);
+    let again = call(&app, &customer, "ai.video.generate", &bought).await;
+    assert_eq!(again.expect(422)["code"], json!(-1));
+    let other = with(bought, json!({ "prompt": "dunes" }));
+    call(&app, &customer, "ai.video.generate", &other).await.expect(422);
+    let unpriced = json!({ "prompt": "waves", "options": { "duration": 0 } });
+    let refusal = call(&app, &customer, "ai.video.quote", &unpriced).await.expect(400);
+    assert!(refusal["error"].as_str().unwrap().contains("options.duration"), "{refusal:#}");
+    app
+}
+
 async fn a_provider_is_the_only_one_that_may_make_it(app: TestApp) -> TestApp {
     let (live, test) = (app.customer(Mode::Live, 1_000).await, app.customer(Mode::Test, 1_000).await);
     let asked = |provider: &str| json!({ "prompt": "a fox", "provider": provider });
@@ -354,7 +373,13 @@ async fn each_schema_takes_what_the_action_takes(app: TestApp) -> TestApp {
         list["data"].as_array().unwrap().iter().map(|action| action["id"].as_str().unwrap()).collect();
     assert_eq!(
         names,
-        ["ai.video.generate", "ai.video.generate_and_wait", "ai.video.query", "storage.upload"]
+        [
+            "ai.video.generate",
+            "ai.video.generate_and_wait",
+            "ai.video.quote",
+            "ai.video.query",
+            "storage.upload"
+        ]
     );
     for action in list["data"].as_array().unwrap() {
         let name = action["id"].as_str().unwrap();

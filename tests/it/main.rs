@@ -36,6 +36,7 @@ mod program;
 mod promotions;
 mod provider;
 mod proxy;
+mod reel;
 mod review;
 mod routes;
 mod sandbox;

@@ -12,7 +12,7 @@ use crate::http::auth::{Caller, VideosWrite};
 use crate::http::error::ApiError;
 use crate::http::idempotency::IdempotencyKey;
 use crate::video::read::TaskView;
-use crate::video::submit::Submission;
+use crate::video::submit::{Quoted, Submission};
 
 /// What a client library says when it sends a request again on its own, without any key that would say which.
 const RETRY_COUNT: &str = "x-stainless-retry-count";
@@ -44,19 +44,13 @@ pub async fn accept(
     headers: &HeaderMap,
     folded: Folded,
 ) -> Result<Taken, ApiError> {
-    let Folded { request, files, names, mut errors, mut warnings } = folded;
-    if !errors.is_empty() {
-        let mut more = names.translate(app.video.objections(caller.mode, &request));
-        more.fields.retain(|field, _| errors.of(field).is_empty());
-        errors.merge(more);
-        return Err(errors.into());
-    }
+    let Folded { request, files, quote_id, names, mut warnings, .. } = readable(app, caller, folded)?;
     let keyed = key.0.is_some();
     let submission = Submission {
         request,
         dialect,
         idempotency_key: key.0,
-        quote_id: None,
+        quote_id,
         is_repeated: is_repeated(headers),
         files,
     };
@@ -72,6 +66,35 @@ pub async fn accept(
     });
     let view = view.ok_or(ApiError::OutcomeUnknown { keyed })?;
     Ok(Taken { view, replayed: accepted.replayed, warnings })
+}
+
+/// What [`accept`] would hold for what was read, and a promise of it.
+pub async fn quote(
+    app: &App,
+    caller: &Caller<VideosWrite>,
+    dialect: &'static str,
+    folded: Folded,
+) -> Result<Quoted, ApiError> {
+    let Folded { request, files, names, warnings, .. } = readable(app, caller, folded)?;
+    let submission =
+        Submission { request, dialect, idempotency_key: None, quote_id: None, is_repeated: false, files };
+    let quoted = app.video.quote(&caller.payer(), submission).await;
+    let quoted =
+        quoted.map_err(|error| ApiError::from(error).with_fields(|errors| names.translate(errors)))?;
+    Ok(Quoted { warnings: [warnings, quoted.warnings].concat(), ..quoted })
+}
+
+/// What was read, unless something of it could not be: then the rules are asked about the rest, too.
+fn readable(app: &App, caller: &Caller<VideosWrite>, folded: Folded) -> Result<Folded, ApiError> {
+    let Folded { request, names, errors, .. } = &folded;
+    if errors.is_empty() {
+        return Ok(folded);
+    }
+    let mut more = names.translate(app.video.objections(caller.mode, request));
+    more.fields.retain(|field, _| errors.of(field).is_empty());
+    let mut errors = folded.errors;
+    errors.merge(more);
+    Err(errors.into())
 }
 
 fn is_repeated(headers: &HeaderMap) -> bool {

@@ -45,6 +45,8 @@ pub struct Folded {
     pub request: GenerateRequest,
     /// What came beside the fields of a form.
     pub files: Files,
+    /// Names the price that was promised for it.
+    pub quote_id: Option<String>,
     /// What the sender calls each of our fields.
     pub names: Names,
     /// What was wrong with the body itself.
@@ -61,7 +63,7 @@ pub fn fold(body: Fields, catalog: &Catalog, route: Route<'_>) -> Folded {
         Ok(warning) => (warning.into_iter().collect(), FieldErrors::default()),
         Err(errors) => (Vec::new(), errors),
     };
-    Folded { request, files: Files::default(), names, errors, warnings }
+    Folded { request, files: Files::default(), quote_id: None, names, errors, warnings }
 }
 
 /// Names of fields, first the one that errors call them by.

@@ -28,7 +28,7 @@ use crate::video::read::TaskView;
 pub use content::{ClipKinds, Content, Viewer};
 pub use credits::Credits;
 pub use events::Events;
-pub use generate::Generate;
+pub use generate::{Generate, QuoteAnswer};
 pub use link::{ClipIndex, Link, clip_url, first_clip, the_video};
 pub use models::Models;
 pub use rendering::links_end_at;

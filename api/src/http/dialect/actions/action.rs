@@ -5,6 +5,7 @@ use crate::http::error::ApiError;
 /// Something that can be done by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
+    Quote,
     Generate,
     GenerateAndWait,
     Query,
@@ -12,12 +13,14 @@ pub enum Action {
 }
 
 impl Action {
-    pub const ALL: [Action; 4] = [Action::Generate, Action::GenerateAndWait, Action::Query, Action::Upload];
+    pub const ALL: [Action; 5] =
+        [Action::Generate, Action::GenerateAndWait, Action::Quote, Action::Query, Action::Upload];
 
     pub fn id(self) -> &'static str {
         match self {
             Action::Generate => "ai.video.generate",
             Action::GenerateAndWait => "ai.video.generate_and_wait",
+            Action::Quote => "ai.video.quote",
             Action::Query => "ai.video.query",
             Action::Upload => "storage.upload",
         }
@@ -27,6 +30,7 @@ impl Action {
         match self {
             Action::Generate => "Generate a video",
             Action::GenerateAndWait => "Generate a video and wait for it",
+            Action::Quote => "Quote a price",
             Action::Query => "Read a task",
             Action::Upload => "Upload a file",
         }
@@ -39,6 +43,9 @@ impl Action {
             }
             Action::GenerateAndWait => {
                 "The same, and answers when the video is there, or after timeoutMs with the task as it is then."
+            }
+            Action::Quote => {
+                "What ai.video.generate would hold for the same input. Its quoteId buys that at that price, for a while."
             }
             Action::Query => "A task as it is now, in whichever format it was made.",
             Action::Upload => {

@@ -10,12 +10,12 @@ use poem_openapi::payload::{Json, Response};
 use poem_openapi::{Object, OpenApi};
 use serde_json::Value;
 
-use super::super::accept::{Taken, accept};
+use super::super::accept::{self, Taken, accept};
 use super::super::record::{later, polled};
 use super::DIALECT;
 use super::action::Action;
 use super::fold::{fold, timeout};
-use super::view::{Answer, Outcome, UploadAnswer, task};
+use super::view::{Answer, Outcome, PriceAnswer, UploadAnswer, task};
 use crate::app::App;
 use crate::http::Tag;
 use crate::http::auth::{Anyone, Caller, VideosRead, VideosWrite};
@@ -54,6 +54,8 @@ pub struct ActionInput {
     options: Option<Value>,
     /// Your own name for where this belongs; `GET /api/ai/tasks?metadata=workspaceId:…` finds it.
     workspace_id: Option<String>,
+    /// From `ai.video.quote`: buys exactly what was quoted, at that price, once.
+    quote_id: Option<String>,
     /// The task to read, in any dialect's spelling.
     task_id: Option<String>,
     /// The file to keep: a `data:` URL, or base64.
@@ -68,11 +70,14 @@ impl Call {
     /// the video is there, or after `timeoutMs` with the task as it is then: it goes on, and `ai.video.query` reads it. It is
     /// paid for before the wait begins: hanging up ends the wait, not the task. Too many waits of an account at once are not.
     ///
+    /// `ai.video.quote` answers with the price of the same input, which binds us until `expiresAt` if its `quoteId` is sent along.
+    /// Buys nothing and holds nothing.
+    ///
     /// Sent again with the same `Idempotency-Key` and content, either of the two gives the same task and charges nothing.
     ///
     /// `storage.upload` keeps a file, as `POST /api/uploads` does.
     ///
-    /// Scope: `videos:write` to generate and to upload, `videos:read` to query.
+    /// Scope: `videos:write` to generate, to quote and to upload, `videos:read` to query.
     #[oai(path = "/api/actions/:name", method = "post", operation_id = "callAction")]
     async fn call(
         &self,
@@ -98,6 +103,7 @@ impl Call {
                 let taken = generate(&app, &caller, key, request, fields).await?;
                 Ok(ordered(&app, waited_for(&app, &caller, taken, timeout).await))
             }
+            Action::Quote => quote(&app, &caller.allowed()?, fields).await,
             Action::Query => query(&app, &caller.allowed()?, fields).await,
             Action::Upload => upload(&app, &caller.allowed()?, fields).await,
         }
@@ -127,6 +133,15 @@ async fn waited_for(app: &App, caller: &Caller<VideosWrite>, taken: Taken, timeo
             taken
         }
     }
+}
+
+async fn quote(
+    app: &App,
+    caller: &Caller<VideosWrite>,
+    fields: Fields,
+) -> Result<Response<Json<Outcome>>, ApiError> {
+    let quoted = accept::quote(app, caller, DIALECT, fold(fields, &app.video.catalog)).await?;
+    Ok(Response::new(Json(Outcome::Quote(Box::new(PriceAnswer::of(quoted.into()))))))
 }
 
 async fn upload(

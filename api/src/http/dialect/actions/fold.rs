@@ -50,6 +50,7 @@ pub fn fold(mut body: Fields, catalog: &Catalog) -> Folded {
     let expected = format!("one of {}", Scene::ALL.map(Scene::as_str).join(", "));
     let scene = body.word("scene", &expected, Scene::named).unwrap_or_default();
     let provider = body.text("provider");
+    let quote_id = body.text("quoteId");
     let workspace = workspace(&mut body);
     let images = listed(&mut body, "imageInput", "image");
     let videos = listed(&mut body, "videoInput", "video");
@@ -66,6 +67,7 @@ pub fn fold(mut body: Fields, catalog: &Catalog) -> Folded {
     let mut folded = fold_nested(body, OPTIONS, sent, catalog, Route { model: model.as_deref(), wish });
     folded.errors.merge(scene.check(&mut folded.request, given, known.as_deref()));
     folded.names.say("inputMode", "scene");
+    folded.quote_id = quote_id;
     folded.request.provider = provider;
     folded.request.metadata.extend(kept(scene, workspace));
     folded

@@ -11,9 +11,10 @@ const SCHEMA: &str = "https://json-schema.org/draft/2020-12/schema";
 
 pub fn schema(action: Action, catalog: &Catalog) -> Value {
     let mut schema = match action {
-        Action::Generate => order(catalog),
+        Action::Quote => order(catalog),
+        Action::Generate => purchase(catalog),
         Action::GenerateAndWait => {
-            let mut order = order(catalog);
+            let mut order = purchase(catalog);
             order["properties"]["timeoutMs"] = json!({
                 "type": "integer", "minimum": 0, "maximum": 3_600_000, "default": 600_000,
                 "description": "Milliseconds after which the task is answered as it is. It goes on.",
@@ -34,6 +35,15 @@ pub fn schema(action: Action, catalog: &Catalog) -> Value {
     schema["description"] = json!(action.description());
     schema["type"] = json!("object");
     schema
+}
+
+/// An order, perhaps at a price that was promised.
+fn purchase(catalog: &Catalog) -> Value {
+    let mut order = order(catalog);
+    order["properties"]["quoteId"] = json!({
+        "type": "string", "description": "From ai.video.quote: buys exactly what was quoted, at that price, once",
+    });
+    order
 }
 
 fn order(catalog: &Catalog) -> Value {

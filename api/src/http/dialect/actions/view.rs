@@ -2,6 +2,7 @@
 
 use poem_openapi::{Object, Union};
 
+use super::super::native::QuoteAnswer;
 use super::super::record::{Failure, failure, links};
 use super::scene::Scene;
 use crate::app::App;
@@ -36,6 +37,25 @@ pub struct UploadAnswer {
     upload: UploadView,
 }
 
+/// What an action answers: a price, and the same under `data`.
+#[derive(Debug, Object)]
+#[oai(rename = "PriceAnswer")]
+pub struct PriceAnswer {
+    /// Always 0.
+    code: i32,
+    /// Always `ok`.
+    message: String,
+    data: QuoteAnswer,
+    #[oai(flatten)]
+    quote: QuoteAnswer,
+}
+
+impl PriceAnswer {
+    pub fn of(quote: QuoteAnswer) -> PriceAnswer {
+        PriceAnswer { code: 0, message: "ok".into(), data: quote.clone(), quote }
+    }
+}
+
 impl UploadAnswer {
     pub fn of(upload: UploadView) -> UploadAnswer {
         UploadAnswer { code: 0, message: "ok".into(), data: upload.clone(), upload }
@@ -46,6 +66,7 @@ impl UploadAnswer {
 #[derive(Debug, Union)]
 pub enum Outcome {
     Task(Box<Answer>),
+    Quote(Box<PriceAnswer>),
     Upload(Box<UploadAnswer>),
 }
 

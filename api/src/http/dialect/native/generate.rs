@@ -46,9 +46,9 @@ struct Submitted {
 }
 
 /// A binding price.
-#[derive(Debug, Object)]
+#[derive(Clone, Debug, Object)]
 #[oai(rename_all = "camelCase")]
-struct QuoteAnswer {
+pub struct QuoteAnswer {
     /// What the task will cost.
     credits: Amount,
     /// How that came about.
@@ -62,7 +62,7 @@ struct QuoteAnswer {
 }
 
 /// How a price came about. Decimals are texts, so that they stay exact.
-#[derive(Debug, Object)]
+#[derive(Clone, Debug, Object)]
 #[oai(rename_all = "camelCase")]
 pub struct PriceExplanation {
     /// Version of the price list.
@@ -90,6 +90,19 @@ pub struct PriceExplanation {
     credits: Amount,
     /// The same in words: `5 s × 2.4 credits/s × 1 clip = 12 credits`.
     text: String,
+}
+
+impl From<Quoted> for QuoteAnswer {
+    fn from(quoted: Quoted) -> Self {
+        let Quoted { token, credits, explanation, expires_at, warnings } = quoted;
+        QuoteAnswer {
+            credits: Shown(credits),
+            explanation: explanation.into(),
+            quote_id: token,
+            expires_at: Shown(expires_at),
+            warnings,
+        }
+    }
 }
 
 impl From<Explanation> for PriceExplanation {
@@ -175,19 +188,12 @@ impl Generate {
         caller: Caller<VideosWrite>,
         body: JsonObject<GenerateBody>,
     ) -> Result<Response<Json<QuoteAnswer>>, ApiError> {
-        let Folded { submission, mut warnings } =
+        let Folded { submission, warnings } =
             fold(body.fields, None).map_err(|misread| everything(&app, &caller, misread))?;
         let model = submission.request.model.clone();
         let quoted = app.video.quote(&caller.payer(), submission).await?;
-        let Quoted { token, credits, explanation, expires_at, warnings: more } = quoted;
-        warnings.extend(more);
-        let answer = QuoteAnswer {
-            credits: Shown(credits),
-            explanation: explanation.into(),
-            quote_id: token,
-            expires_at: Shown(expires_at),
-            warnings,
-        };
+        let quoted = Quoted { warnings: [warnings, quoted.warnings].concat(), ..quoted };
+        let answer = QuoteAnswer::from(quoted);
         Ok(with_lifecycle(Response::new(Json(answer)), &app, &model))
     }
 }
