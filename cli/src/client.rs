@@ -62,11 +62,6 @@ impl Client {
         }
     }
 
-    /// A request to an address that the server named, which needs no key: it never gets ours.
-    pub fn open(&self, url: &str) -> RequestBuilder {
-        self.http.get(url)
-    }
-
     /// Reads something; repeated while that may help.
     pub async fn get(&self, path: &str, query: &[(&str, String)]) -> Result<Value, Failure> {
         Ok(self.read(path, query).await?.body)
@@ -104,6 +99,11 @@ impl Client {
                 .hint("Is it a Reelmeter host? `reel doctor` looks.")
         })?;
         Ok(Answer { headers, body })
+    }
+
+    /// Does something once that is said by its path alone.
+    pub async fn act(&self, method: Method, path: &str) -> Result<Value, Failure> {
+        Ok(self.once(self.request(method, path)).await?.body)
     }
 
     pub async fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {

@@ -87,7 +87,7 @@ pub async fn clip(
             let mut stdout = std::io::stdout();
             fetch.whole(&mut stdout, (0, Sha256::new()), progress).await?.check()
         }
-        Target::File(file) => fetch.into_file(file, progress).await,
+        Target::File(file) => fetch.to_file(file, progress).await,
     }
 }
 
@@ -113,7 +113,7 @@ impl Fetched {
 }
 
 impl Fetch<'_> {
-    async fn into_file(&self, file: &Path, progress: &mut Progress) -> Result<(), Failure> {
+    async fn to_file(&self, file: &Path, progress: &mut Progress) -> Result<(), Failure> {
         let failed = || format!("could not write {}", file.display());
         if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder).map_err(Failure::local(failed()))?;

@@ -2,6 +2,7 @@
 //!
 //! - [`args`] what can be typed, and the help; [`settings`] where host and key come from
 //! - [`client`] requests, repeated where that is safe; [`failure`] why it went wrong, and the exit code
+//! - [`moment`] days and times as people say them; [`schema`] JSON Schemas as tables
 //! - [`output`] what goes to stdout; [`progress`] what goes to a terminal meanwhile
 //! - [`order`] what is ordered; [`pending`] orders under way, so that none is paid twice; [`task`] following them
 //! - [`upload`] files to the server; [`download`] clips from it
@@ -12,12 +13,14 @@ mod client;
 mod command;
 mod download;
 mod failure;
+mod moment;
 mod order;
 mod output;
 mod page;
 mod pending;
 mod price;
 mod progress;
+mod schema;
 mod settings;
 mod task;
 mod upload;

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use clap::ValueEnum;
 use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::Value;
 
@@ -46,15 +47,34 @@ pub fn pairs(pairs: &[(&str, String)]) -> Result<(), Failure> {
     told.into_iter().try_for_each(|(name, value)| line(&format!("{name:width$}  {value}")))
 }
 
+/// How a list is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    #[default]
+    Table,
+    /// For spreadsheets
+    Csv,
+    /// For programs, as --json
+    Json,
+}
+
 /// Comma-separated values, with a header.
 pub fn csv(header: &[&str], rows: &[Vec<String>]) -> Result<(), Failure> {
     let mut writer = csv::Writer::from_writer(Vec::new());
-    let written =
-        writer.write_record(header).and_then(|()| rows.iter().try_for_each(|row| writer.write_record(row)));
+    let mut write = |row: &[String]| writer.write_record(row.iter().map(|cell| no_formula(cell)));
+    let header: Vec<String> = header.iter().map(|name| (*name).to_owned()).collect();
+    let written = write(&header).and_then(|()| rows.iter().try_for_each(|row| write(row)));
     written.map_err(Failure::local("could not write CSV"))?;
     let bytes = writer.into_inner().map_err(Failure::local("could not write CSV"))?;
     let text = String::from_utf8_lossy(&bytes);
     line(text.trim_end_matches('\n'))
+}
+
+/// Text that a spreadsheet would take for a formula gets an apostrophe in front.
+fn no_formula(cell: &str) -> String {
+    let begins_one = cell.starts_with(['=', '+', '-', '@', '\t', '\r']) && cell.parse::<f64>().is_err();
+    if begins_one { format!("'{cell}") } else { cell.to_owned() }
 }
 
 /// A value as people read it: text without quotes, nothing for null.
@@ -76,4 +96,23 @@ pub fn moment(value: &Value) -> String {
 /// Text that the server passed on from others may hold signals to a terminal; they are shown as marks.
 pub fn harmless(text: &str) -> String {
     text.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c }).collect()
+}
+
+/// As [`plain`], of what others may have written, on one line.
+pub fn cell(value: &Value) -> String {
+    harmless(&plain(value)).replace(['\n', '\t'], " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_in_a_spreadsheet_is_never_a_formula() {
+        for (text, cell) in
+            [("=1+1", "'=1+1"), ("@sum", "'@sum"), ("-5.5", "-5.5"), ("-x", "'-x"), ("a=b", "a=b")]
+        {
+            assert_eq!(no_formula(text), cell);
+        }
+    }
 }

@@ -10,6 +10,7 @@ use ulid::Ulid;
 
 use crate::client::Client;
 use crate::failure::{Exit, Failure};
+use crate::moment::now;
 use crate::settings::{state_folder, write_private};
 
 /// An order and where its clip goes. Holds no API key.
@@ -39,7 +40,7 @@ impl Pending {
             body,
             out: None,
             task_id: None,
-            started_at: Utc::now(),
+            started_at: now(),
         }
     }
 

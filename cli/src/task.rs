@@ -121,7 +121,8 @@ pub async fn follow(
         if left.is_some_and(|left| left <= Duration::from_secs(1)) && !is_first {
             return Ok(None);
         }
-        if !has_waited && !(is_first && etag.is_some()) {
+        let may_wait_next = is_first && etag.is_some();
+        if !has_waited && !may_wait_next {
             let pause = header(RETRY_AFTER).and_then(|seconds| seconds.parse().ok()).unwrap_or(PAUSE_S);
             let pause = Duration::from_secs(pause);
             tokio::time::sleep(left.map_or(pause, |left| pause.min(left))).await;

@@ -39,7 +39,7 @@ pub async fn run(global: &Global, args: LoginArgs) -> Result<(), Failure> {
     let path = store(&profile, &host, key.expose_secret())?;
     if global.json {
         return output::json(&json!({
-            "profile": profile, "host": client.host(), "key": known["prefix"], "mode": known["mode"], "file": path,
+            "profile": profile, "host": client.host(), "key": known["hint"], "mode": known["mode"], "file": path,
         }));
     }
     let (name, mode) = (plain(&known["name"]), plain(&known["mode"]));
