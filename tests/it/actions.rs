@@ -266,7 +266,7 @@ async fn what_was_quoted_is_bought_at_that_price_once(app: TestApp) -> TestApp {
     call(&app, &customer, "ai.video.generate", &other).await.expect(422);
     let unpriced = json!({ "prompt": "waves", "options": { "duration": 0 } });
     let refusal = call(&app, &customer, "ai.video.quote", &unpriced).await.expect(400);
-    assert!(refusal["error"].as_str().unwrap().contains("options.duration"), "{refusal:#}");
+    assert!(refusal["message"].as_str().unwrap().contains("options.duration"), "{refusal:#}");
     app
 }
 

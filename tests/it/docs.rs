@@ -7,7 +7,7 @@ use entity::Mode;
 use tests::{TestApp, on_both_engines};
 use tokio::process::Command;
 
-on_both_engines!(every_line_about_the_dialects_works_in_a_shell);
+on_both_engines!(every_line_about_the_dialects_works_in_a_shell, every_line_about_reel_works_in_a_shell);
 
 /// As its readers run it, but so that a refusal is a failure.
 const SHELL: &str = "set -euo pipefail\ncurl() { command curl --fail-with-body \"$@\"; }\n";
@@ -21,13 +21,28 @@ fn blocks(page: &str) -> Vec<String> {
 }
 
 async fn every_line_about_the_dialects_works_in_a_shell(app: TestApp) -> TestApp {
+    every_line_works(app, "DIALECTS.md").await
+}
+
+async fn every_line_about_reel_works_in_a_shell(app: TestApp) -> TestApp {
+    every_line_works(app, "CLI.md").await
+}
+
+async fn every_line_works(app: TestApp, page: &str) -> TestApp {
     let app = app.with_worker().await;
     let customer = app.customer(Mode::Test, 10_000).await;
-    let blocks = blocks("DIALECTS.md");
-    assert!(blocks.len() >= 6, "{} blocks", blocks.len());
+    let home = tempfile::tempdir().unwrap();
+    let blocks = blocks(page);
+    assert!(blocks.len() >= 5, "{} blocks", blocks.len());
     for block in blocks {
+        let reel = format!("reel() {{ {} \"$@\"; }}\n", env!("CARGO_BIN_EXE_reel-under-test"));
         let mut shell = Command::new("bash");
-        shell.arg("-c").arg(format!("{SHELL}{block}")).stdin(Stdio::null());
+        shell.arg("-c").arg(format!("{SHELL}{reel}{block}")).stdin(Stdio::null());
+        shell
+            .current_dir(home.path())
+            .env("HOME", home.path())
+            .env_remove("XDG_CONFIG_HOME")
+            .env_remove("XDG_STATE_HOME");
         let output =
             shell.env("REEL_HOST", &app.url).env("REEL_API_KEY", &customer.key).output().await.unwrap();
         let said = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());

@@ -201,7 +201,7 @@ async fn a_task_is_made_again_with_another_prompt(app: TestApp) -> TestApp {
     let app = app.with_worker().await;
     let customer = app.customer(Mode::Test, 1_000).await;
     let reel = Reel::of(&app, &customer);
-    let first = ["video", "generate", "--prompt", "a boat", "--model", "sora-2-text-to-video"];
+    let first = ["video", "generate", "--prompt", "a boat", "--model", "sora-2"];
     let first = reel.json(&first).await;
     let again = ["video", "remix", &id(&first), "--prompt", "a boat at night", "--out", "night.mp4"];
     let again = reel.json(&again).await;
