@@ -7,6 +7,8 @@ use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use serde_json::{Value, json};
 
+use crate::output::harmless;
+
 /// Exit codes; part of what scripts rely on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
@@ -147,9 +149,9 @@ impl Failure {
         }
         let in_color = in_color && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         let label = if in_color { "\u{1b}[1;31merror:\u{1b}[0m" } else { "error:" };
-        eprintln!("{label} {}", self.message);
+        eprintln!("{label} {}", harmless(&self.message));
         if let Some(hint) = &self.hint {
-            eprintln!("       {hint}");
+            eprintln!("       {}", harmless(hint));
         }
         if let Some(id) = &self.request_id {
             eprintln!("       Request {id}");

@@ -1,9 +1,17 @@
 //! `reel`, as a process against a live server: what it prints, what it leaves, and how it ends.
 
+mod account;
+mod actions;
 mod batch;
+mod doctor;
 mod interrupt;
+mod keys;
+mod listen;
+mod manual;
+mod models;
 mod settings;
 mod video;
+mod webhooks;
 
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};

@@ -52,5 +52,6 @@ fn page(command: &clap::Command, folder: &Path, pages: &mut Vec<String>) -> std:
     let man = Man::new(command.clone());
     man.generate_to(folder)?;
     pages.push(man.get_filename());
-    command.get_subcommands().try_for_each(|inner| page(inner, folder, pages))
+    let mut inner = command.get_subcommands().filter(|inner| inner.get_name() != "help");
+    inner.try_for_each(|inner| page(inner, folder, pages))
 }

@@ -101,7 +101,7 @@ fn started(mut command: Command) -> Child {
 }
 
 /// Reads what is told on stderr until it has this in it.
-async fn until_told(child: &mut Child, wanted: &str) -> String {
+pub(super) async fn until_told(child: &mut Child, wanted: &str) -> String {
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
     let told = async {
         loop {
@@ -117,7 +117,7 @@ async fn until_told(child: &mut Child, wanted: &str) -> String {
     line
 }
 
-async fn signal(child: &Child, signal: &str) {
+pub(super) async fn signal(child: &Child, signal: &str) {
     let id = child.id().expect("it runs").to_string();
     assert!(Command::new("kill").args([signal, &id]).status().await.unwrap().success());
 }
