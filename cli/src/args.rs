@@ -67,3 +67,15 @@ pub struct Global {
     )]
     pub retries: usize,
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn what_can_be_typed_makes_sense() {
+        Args::command().debug_assert();
+    }
+}

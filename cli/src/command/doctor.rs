@@ -19,6 +19,7 @@ use report::Report;
 
 /// From here on receivers of webhooks refuse what is signed.
 const CLOCK_TOLERANCE: TimeDelta = TimeDelta::minutes(5);
+const ANOTHER_HOST: &str = "Is it a Reelmeter host? `reel config get` shows where it comes from.";
 
 /// Looks at one thing after the other; what can't be looked at because of a failure before it is left out.
 pub async fn run(global: &Global) -> Result<(), Failure> {
@@ -72,9 +73,8 @@ async fn server(settings: &Settings, report: &mut Report) -> Option<()> {
     let answer = client.read("/healthz", &[]).await.map_err(reach);
     let answer = report.of("server", answer)?;
     if answer.body["status"] != "ok" {
-        let hint = "Is it a Reelmeter host? `reel config get` shows where it comes from.";
-        report
-            .failed("server", Failure::new(Exit::Other, "it answers, but not as Reelmeter does").hint(hint));
+        let another = Failure::new(Exit::Other, "it answers, but not as Reelmeter does");
+        report.failed("server", another.hint(ANOTHER_HOST));
         return None;
     }
     report.ok("server", format!("{} answers", client.host()));
@@ -90,17 +90,20 @@ async fn server(settings: &Settings, report: &mut Report) -> Option<()> {
 
 /// Says which step of reaching a host failed.
 fn reach(failure: Failure) -> Failure {
-    let hint = match failure.message.as_str() {
-        text if text.contains("lookup") || text.contains("dns") => {
-            "Its name is unknown: check --host, and DNS here."
-        }
-        text if text.contains("certificate") => {
+    let text = failure.message.as_str();
+    let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    let hint = match () {
+        () if says(&["lookup", "dns"]) => "Its name is unknown: check --host, and DNS here.",
+        () if says(&["certificate"]) => {
             "Its certificate is not trusted here: check --host, and this machine's clock."
         }
-        text if text.contains("can't be reached") => {
+        () if says(&["can't be reached"]) => {
             "Nothing answers there: check --host, a proxy or firewall, and that the server runs."
         }
-        _ => return failure,
+        () if says(&["in time", "broke"]) => {
+            "The server, or the network on the way to it, is slow: try again."
+        }
+        () => ANOTHER_HOST,
     };
     failure.hint(hint)
 }

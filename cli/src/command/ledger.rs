@@ -14,8 +14,19 @@ Examples:
   reel ledger --all --format csv > ledger.csv";
 
 /// What a spreadsheet gets: the server's names.
-const FIELDS: [&str; 10] =
-    ["seq", "at", "kind", "debit", "credit", "amount", "availableAfter", "heldAfter", "taskId", "reference"];
+const FIELDS: [&str; 11] = [
+    "seq",
+    "at",
+    "kind",
+    "debit",
+    "credit",
+    "amount",
+    "availableAfter",
+    "heldAfter",
+    "debtAfter",
+    "taskId",
+    "reference",
+];
 
 #[derive(Clone, Debug, Args)]
 #[command(after_help = AFTER_HELP)]

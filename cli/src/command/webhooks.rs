@@ -21,8 +21,8 @@ const AFTER_HELP: &str = "\
 Examples:
   reel webhooks listen --forward-to http://localhost:3000/hooks --events 'video.*'
   reel webhooks create https://example.com/hooks --events video.completed,credits.low
-  reel webhooks deliveries whk_01… --state failed
-  reel webhooks resend whk_01… evt_01…
+  reel webhooks deliveries whe_01… --state failed
+  reel webhooks resend whe_01… evt_…
 
 Endpoints and secrets need a key with the scope keys:manage; listening needs one that makes videos.";
 

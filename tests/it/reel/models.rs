@@ -24,8 +24,9 @@ async fn models_are_listed_and_told_one_by_one(app: TestApp) -> TestApp {
             && model["inputModes"].as_array().unwrap().contains(&json!("image_to_video"))
     };
     assert!(!some.is_empty() && some.len() < all && some.iter().all(fits));
-    let none = reel.json(&["models", "list", "--family", "nobody's"]).await;
-    assert_eq!(none["data"], json!([]));
+    let family = some[0]["family"].as_str().unwrap().to_owned();
+    let relatives = reel.json(&["models", "list", "--family", &family]).await;
+    assert!(relatives["data"].as_array().unwrap().iter().all(|model| model["family"] == *family));
 
     let model = reel.json(&["models", "show", KLING]).await;
     assert_eq!(model["id"], json!(KLING));
@@ -48,6 +49,9 @@ async fn a_model_that_is_not_there_says_where_to_look(app: TestApp) -> TestApp {
         let ran = reel.run(&["models", command, "kling-9/video", "--json"]).await.expect(5);
         assert!(ran.failure()["hint"].as_str().unwrap().contains("reel models list"), "{}", ran.stderr);
     }
-    reel.run(&["models", "list", "--input-mode", "smell-to-video"]).await.expect(2);
+    for wrong in [["--input-mode", "smell-to-video"], ["--family", "nobody's"]] {
+        let ran = reel.run(&[&["models", "list"], &wrong[..]].concat()).await.expect(2);
+        assert!(ran.stderr.contains("Must be one of"), "{}", ran.stderr);
+    }
     app
 }

@@ -65,7 +65,7 @@ async fn an_endpoint_that_makes_no_sense_is_refused(app: TestApp) -> TestApp {
     reel.run(&["webhooks", "create", URL, "--events", "video.dreamt"]).await.expect(2);
     let made = reel.json(&["webhooks", "create", URL]).await;
     let id = made["id"].as_str().unwrap();
-    reel.run(&["webhooks", "resend", id, "evt_00000000000000000000000000"]).await.expect(5);
+    reel.run(&["webhooks", "resend", id, "evt_00000000000000000000000000000007_1"]).await.expect(5);
     let customer = app.customer(Mode::Test, 100).await;
     let other = Reel::of(&app, &customer);
     for command in [&["list"][..], &["create", URL], &["trigger", id], &["deliveries", id], &["delete", id]] {

@@ -17,7 +17,7 @@ use crate::output;
 const AFTER_HELP: &str = "\
 Examples:
   export REEL_WEBHOOK_SECRET=whsec_…
-  reel webhooks verify --id evt_01… --timestamp 1795737600 --signature 'v1,…' --body body.json
+  reel webhooks verify --id evt_… --timestamp 1795737600 --signature 'v1,…' --body body.json
   pass show hook | reel webhooks verify --secret - --id … --timestamp … --signature … --body body.json --any-age
 
 The body must be what came, byte by byte. Exit code 1 says that the signature is not of this secret and this body.";
