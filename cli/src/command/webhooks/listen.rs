@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::Args;
 use eventsource_stream::{Event, Eventsource};
 use futures_util::{StreamExt, stream};
-use reqwest::header::ACCEPT;
+use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
 use url::Url;
@@ -21,6 +21,7 @@ use forward::{Forward, target};
 
 const STREAM: &str = "/api/webhooks/stream";
 const SECRET: &str = "/api/webhooks/secret";
+const EVENTS: &str = "text/event-stream";
 const LAST_EVENT_ID: &str = "Last-Event-ID";
 /// Before a stream that was cut is opened again, and at most.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
@@ -97,12 +98,18 @@ impl Listener<'_> {
     }
 
     async fn open(&self) -> Result<Response, Failure> {
-        let request = self.client.request(Method::GET, STREAM).header(ACCEPT, "text/event-stream");
+        let request = self.client.request(Method::GET, STREAM).header(ACCEPT, EVENTS);
         let request = match &self.last {
             Some(last) => request.header(LAST_EVENT_ID, last),
             None => request,
         };
-        self.client.send(request).await
+        let response = self.client.send(request).await?;
+        let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+        if kind.is_some_and(|kind| kind.starts_with(EVENTS)) {
+            return Ok(response);
+        }
+        let told = format!("{} answered something that is no stream of events", self.client.host());
+        Err(Failure::new(Exit::Other, told).hint("Is it a Reelmeter host? `reel doctor` looks."))
     }
 
     async fn open_again(&self, was_heard: bool) -> Result<Response, Failure> {
