@@ -2,7 +2,7 @@
 # Other people's client libraries, which the tests hold the server against. Sourced by the scripts beside it, which define
 # `say`. They stay in target/clients; the versions are part of what is noted there, so that other ones are installed anew.
 
-readonly python_clients=(standardwebhooks==1.1.0 openai==3.57.0)
+readonly python_clients=(standardwebhooks==1.1.0 openai==3.57.0 mcp==2.3.0)
 # OpenAI's library wants a newer Node than systems bring: one comes with it.
 readonly node_clients=(node@22.23.3 openai@7.59.0)
 readonly clients_folder=$PWD/target/clients

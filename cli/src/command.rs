@@ -10,6 +10,7 @@ mod keys;
 mod ledger;
 mod login;
 mod man;
+mod mcp;
 mod models;
 mod quote;
 mod usage;
@@ -62,6 +63,9 @@ pub enum Command {
     Whoami,
     /// Look for what is in the way: settings, network, key, credits, models
     Doctor,
+    /// Serve the same to an assistant, as tools over stdin and stdout (MCP)
+    #[command(after_help = mcp::AFTER_HELP)]
+    Mcp,
     /// Write a script that completes commands in a shell
     Completion(completion::CompletionArgs),
     /// Write the manual
@@ -128,5 +132,6 @@ async fn with_settings(context: &Context, command: Command) -> Result<(), Failur
         Command::Keys(command) => keys::run(context, command).await,
         Command::Webhooks(command) => webhooks::run(context, command).await,
         Command::Whoami => whoami::run(context).await,
+        Command::Mcp => mcp::run(context).await,
     }
 }

@@ -13,6 +13,7 @@ mod client;
 mod command;
 mod download;
 mod failure;
+mod mcp;
 mod moment;
 mod order;
 mod output;

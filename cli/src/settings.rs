@@ -63,7 +63,7 @@ pub struct Setting<T> {
 }
 
 /// What is in force.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     pub profile: Setting<String>,
     pub host: Setting<Url>,

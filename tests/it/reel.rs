@@ -8,6 +8,7 @@ mod interrupt;
 mod keys;
 mod listen;
 mod manual;
+mod mcp;
 mod models;
 mod settings;
 mod video;
@@ -55,7 +56,12 @@ impl Reel {
     }
 
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_reel-under-test"));
+        self.other(env!("CARGO_BIN_EXE_reel-under-test"), arguments)
+    }
+
+    /// Another program, where this one would run.
+    pub fn other(&self, program: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program);
         let set_by_others = |name: &str| name.starts_with("REEL") || name.starts_with("XDG_");
         for (name, _) in std::env::vars().filter(|(name, _)| set_by_others(name)) {
             command.env_remove(name);
