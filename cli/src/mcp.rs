@@ -106,7 +106,7 @@ impl Reel {
         outcome(self.canceled(&input.task_id).await)
     }
 
-    /// The models that can be used, with what each takes and the range of its prices.
+    /// The models that can be used, with what each takes and the range of its prices; quote_video has the price of a video.
     #[tool(annotations(title = "List models", read_only_hint = true, open_world_hint = true))]
     async fn list_models(&self, Parameters(input): Parameters<ModelsInput>) -> CallToolResult {
         outcome(self.models(input).await)

@@ -55,7 +55,7 @@ pub fn charge(task: &Task) -> Value {
     json!({ "taskId": task.0["taskId"], "state": task.state(), "charges": charges, "text": text })
 }
 
-/// Models in brief: what each takes, and the least and the most that a clip costs.
+/// Models in brief: what each takes, and the least and the most that a unit of it costs.
 pub fn models(list: &Value) -> Value {
     let models: Vec<Value> = list["data"].as_array().into_iter().flatten().map(model).collect();
     json!({ "models": models })
@@ -64,11 +64,15 @@ pub fn models(list: &Value) -> Value {
 fn model(model: &Value) -> Value {
     let offers = model["prices"].as_array().into_iter().flatten();
     let lengths = offers.flat_map(|offer| offer["durations"].as_array().into_iter().flatten());
-    let prices: Vec<Decimal> = lengths.filter_map(|length| credits(&length["credits"]).ok()).collect();
+    let prices: Vec<(Decimal, &Value)> =
+        lengths.filter_map(|length| Some((credits(&length["unitPrice"]).ok()?, &length["unit"]))).collect();
+    let told = |price: Option<&(Decimal, &Value)>| {
+        price.map(|(credits, unit)| json!({ "credits": credits.to_string(), "per": unit }))
+    };
     json!({
         "id": model["id"], "inputModes": model["inputModes"], "durations": model["durations"],
         "resolutions": model["resolutions"], "aspectRatios": model["aspectRatios"], "audio": model["audio"],
-        "creditsMin": prices.iter().min().map(ToString::to_string),
-        "creditsMax": prices.iter().max().map(ToString::to_string),
+        "priceFrom": told(prices.iter().min_by_key(|(credits, _)| *credits)),
+        "priceTo": told(prices.iter().max_by_key(|(credits, _)| *credits)),
     })
 }

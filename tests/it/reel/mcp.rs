@@ -117,7 +117,7 @@ async fn the_tools_are_described_and_read_what_there_is(app: TestApp) -> TestApp
     let models = assistant.done("list_models", json!({ "input_mode": "text-to-video" })).await;
     let models = models["models"].as_array().unwrap();
     let kling = models.iter().find(|model| model["id"] == json!("kling-3.0/video")).unwrap();
-    assert!(kling["creditsMin"].is_string() && kling["resolutions"].is_array(), "{kling:#}");
+    assert!(kling["priceFrom"]["per"] == json!("second") && kling["resolutions"].is_array(), "{kling:#}");
     let quote = assistant.done("quote_video", boat(json!({}))).await;
     assert_eq!(quote["credits"], json!(11));
     app
@@ -156,7 +156,7 @@ async fn what_goes_wrong_is_told_to_the_assistant(app: TestApp) -> TestApp {
     let reel = Reel::of(&app, &customer);
     let mut assistant = Assistant::of(&reel).await;
     let poor = assistant.refused("generate_video", boat(json!({}))).await;
-    assert!(poor.contains("11 credits") && poor.contains("5 are available"), "{poor}");
+    assert!(poor.contains("11 credits") && poor.contains("5 available"), "{poor}");
     let unlimited = json!({ "prompt": "a boat" });
     assert!(assistant.refused("generate_video", unlimited).await.contains("max_credits"));
     let odd = assistant.refused("quote_video", boat(json!({ "duration": 99 }))).await;
