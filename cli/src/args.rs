@@ -62,8 +62,7 @@ pub struct Global {
         env = "REEL_RETRIES",
         hide_env_values = true,
         default_value_t = 4,
-        value_name = "N",
-        hide_short_help = true
+        value_name = "N"
     )]
     pub retries: usize,
 }

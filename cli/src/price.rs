@@ -29,6 +29,11 @@ pub fn matrix(model: &Value) -> (Vec<String>, Vec<Vec<String>>) {
             rows.push(row);
         }
     }
+    let place = |row: &Vec<String>| {
+        let resolutions = model["resolutions"].as_array().into_iter().flatten();
+        resolutions.map(plain).position(|resolution| Some(&resolution) == row.first())
+    };
+    rows.sort_by_key(place);
     (header, rows)
 }
 
@@ -95,14 +100,14 @@ mod tests {
                 "videoInput": [false], "durations": durations,
             })
         };
-        let model = json!({ "prices": [
+        let model = json!({ "resolutions": ["720p", "1080p"], "prices": [
             offer(json!(["720p", "1080p"]), json!([true]), json!([length(5, 5, json!(12)), length(10, 10, json!(24))])),
             offer(json!(["720p"]), json!([false]), json!([length(4, 15, Value::Null)])),
         ] });
         let (header, rows) = matrix(&model);
         assert_eq!(header, ["resolution", "sound", "4-15 s", "5 s", "10 s"]);
         assert_eq!(rows[0], ["720p", "with", "-", "12", "24"]);
-        assert_eq!(rows[1], ["1080p", "with", "-", "12", "24"]);
-        assert_eq!(rows[2], ["720p", "without", "2.4/s", "-", "-"]);
+        assert_eq!(rows[1], ["720p", "without", "2.4/s", "-", "-"]);
+        assert_eq!(rows[2], ["1080p", "with", "-", "12", "24"]);
     }
 }

@@ -55,6 +55,11 @@ impl Task {
         clips.filter(|clip| clip["state"] == "delivered").filter_map(|clip| clip["index"].as_u64()).collect()
     }
 
+    /// Links to the clips that there are; they work for an hour without a key.
+    pub fn urls(&self) -> Vec<&str> {
+        self.0["clips"].as_array().into_iter().flatten().filter_map(|clip| clip["url"].as_str()).collect()
+    }
+
     /// Why a task that has ended has no video.
     pub fn failure(&self) -> Option<Failure> {
         if !self.has_ended() || self.is_completed() {

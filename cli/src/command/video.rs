@@ -21,7 +21,7 @@ use crate::client::Client;
 use crate::download::{Target, clip};
 use crate::failure::{Exit, Failure};
 use crate::order::timeout;
-use crate::output::{self, harmless, plain};
+use crate::output::{self, cell, plain};
 use crate::pending::Pending;
 use crate::progress::Progress;
 use crate::task::{Task, follow};
@@ -116,7 +116,7 @@ async fn carry_out(
     placed.await?;
     if wait.no_wait {
         pending.forget()?;
-        return show(context, &query(client, pending.task()).await?, &[]);
+        return show(context, client, pending.task(), &[]).await;
     }
     finish(context, client, &pending, wait.timeout).await
 }
@@ -137,7 +137,7 @@ async fn finish(
     let followed = followed.await;
     progress.clear();
     let Some(task) = followed? else {
-        show(context, &query(client, id).await?, &[])?;
+        show(context, client, id, &[]).await?;
         return Err(Failure::new(Exit::Timeout, format!("the task {id} is not done yet; it goes on"))
             .hint("Go on with `reel video resume`."));
     };
@@ -149,7 +149,7 @@ async fn finish(
     pending.forget()?;
     let to_stdout = pending.out.as_deref().is_some_and(|out| out.as_os_str() == "-");
     if !to_stdout {
-        show(context, &query(client, id).await?, &saved)?;
+        show(context, client, id, &saved).await?;
     }
     task.failure().map_or(Ok(()), Err)
 }
@@ -194,26 +194,22 @@ async fn query(client: &Client, id: &str) -> Result<Value, Failure> {
     Ok(answer.body["data"].clone())
 }
 
-/// Prints a task, and where its clips were saved.
-fn show(context: &Context, task: &Value, saved: &[PathBuf]) -> Result<(), Failure> {
+/// Prints a task, and where its clips were saved: for programs in the words of the actions, for people in those of the rest.
+async fn show(context: &Context, client: &Client, id: &str, saved: &[PathBuf]) -> Result<(), Failure> {
     let saved: Vec<String> = saved.iter().map(|path| path.display().to_string()).collect();
     if context.as_json() {
-        return output::json(&document(task, &saved));
+        return output::json(&document(&query(client, id).await?, &saved));
     }
-    let urls = if task["videoUrls"].as_array().is_some_and(|urls| urls.len() > 1) {
-        &task["videoUrls"]
-    } else {
-        &task["videoUrl"]
-    };
+    let task = Task::read(client, id).await?;
     output::pairs(&[
-        ("task", plain(&task["taskId"])),
-        ("status", plain(&task["status"])),
-        ("model", plain(&task["model"])),
-        ("credits", plain(&task["creditsUsed"])),
+        ("task", task.id().to_owned()),
+        ("state", task.state().to_owned()),
+        ("model", cell(&task.0["model"])),
+        ("credits", task.credits()),
         ("saved", saved.join(", ")),
-        ("url", if saved.is_empty() { plain(urls) } else { String::new() }),
-        ("error", harmless(&plain(&task["error"]))),
-        ("warnings", plain(&task["warnings"])),
+        ("url", if saved.is_empty() { task.urls().join("\n") } else { String::new() }),
+        ("error", cell(&task.0["errorMessage"])),
+        ("warnings", cell(&task.0["warnings"])),
     ])
 }
 

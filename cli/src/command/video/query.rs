@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::super::Context;
-use super::{TaskId, query, show};
+use super::{TaskId, show};
 use crate::failure::Failure;
 
 #[derive(Clone, Debug, Args)]
@@ -14,5 +14,5 @@ pub struct QueryArgs {
 
 pub async fn run(context: &Context, args: QueryArgs) -> Result<(), Failure> {
     let client = context.client()?;
-    show(context, &query(&client, args.id.get()).await?, &[])
+    show(context, &client, args.id.get(), &[]).await
 }

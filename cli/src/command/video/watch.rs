@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::super::Context;
-use super::{TaskId, interruptible, query, show};
+use super::{TaskId, interruptible, show};
 use crate::failure::{Exit, Failure};
 use crate::order::timeout;
 use crate::output;
@@ -47,7 +47,7 @@ pub async fn run(context: &Context, args: WatchArgs) -> Result<(), Failure> {
             .hint(format!("Look again with `reel video watch {id}`.")));
     };
     if !args.jsonl {
-        show(context, &query(&client, id).await?, &[])?;
+        show(context, &client, id, &[]).await?;
     }
     task.failure().map_or(Ok(()), Err)
 }
