@@ -21,7 +21,7 @@ use crate::client::Client;
 use crate::download::{Target, clip};
 use crate::failure::{Exit, Failure};
 use crate::order::timeout;
-use crate::output::{self, cell, plain};
+use crate::output::{self, cell};
 use crate::pending::Pending;
 use crate::progress::Progress;
 use crate::task::{Task, follow};
