@@ -1,11 +1,12 @@
 //! Every adapter in the whole program: what its recorded upstream makes reaches a customer; and one of them by the environment
 //! alone, as an operator sets it up.
 
-use entity::Mode;
+use entity::{Mode, attempt};
 use reelmeter::app::App;
 use reelmeter::media::{Allow, GuardedClient, Timeouts};
 use reelmeter::video::catalog::{InputMode, Route};
 use reelmeter::worker::Worker;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::{Value, json};
 use tests::{Ending, Exchange, TestApp, UpstreamAnswer, on_both_engines, tiny_mp4};
 
@@ -80,9 +81,21 @@ async fn what_each_recorded_upstream_makes_reaches_a_customer(mut app: TestApp) 
         let task = app.finished(&customer, &id).await;
         assert_eq!(task["state"], "completed", "{}: {task:#}", stage.adapter);
         assert_eq!(app.get(&customer, &format!("/api/ai/tasks/{id}/content")).await.status.as_u16(), 200);
+        assert_eq!(cost_of(&app, &id).await.is_some(), tells_cost(done), "{}", stage.adapter);
         worker.stop().await;
     }
     app
+}
+
+/// Whether a case tells what the clip cost, in money or in tokens that the price book has a price of.
+fn tells_cost(case: &Case) -> bool {
+    ["cost_micro_usd", "tokens"].iter().any(|cost| case.expect.get(cost).is_some())
+}
+
+async fn cost_of(app: &TestApp, task: &str) -> Option<i64> {
+    let task: entity::TaskId = task.parse().unwrap();
+    let attempts = attempt::Entity::find().filter(attempt::Column::TaskId.eq(task));
+    attempts.one(app.app.db.read()).await.unwrap().expect("an attempt").cost_micro_usd
 }
 
 fn serve_clip(stage: &Stage, url: &str) {

@@ -93,7 +93,7 @@ fn failed() -> Progress {
 
 fn delivered(submission: &Submission, source: ClipSource) -> Progress {
     let clip = RemoteClip { index: submission.clip, source, millis: None };
-    Progress::Succeeded { clips: vec![clip], cost_micro_usd: None }
+    Progress::Succeeded { clips: vec![clip], cost: None }
 }
 
 fn id_of(task: &str) -> TaskId {

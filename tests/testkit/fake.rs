@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use reelmeter::provider::{
-    Abilities, Callback, ClipSource, Failure, FailureCode, Found, Heard, Pace, Progress, Provider,
+    Abilities, Callback, ClipSource, Cost, Failure, FailureCode, Found, Heard, Pace, Progress, Provider,
     ProviderError, Reconcile, RemoteClip, Submission, UpstreamId,
 };
 
@@ -161,7 +161,7 @@ impl Fake {
             source: ClipSource::File(path),
             millis: Some(u64::from(seconds) * 1_000),
         };
-        Progress::Succeeded { clips: vec![clip], cost_micro_usd: Some(250_000) }
+        Progress::Succeeded { clips: vec![clip], cost: Some(Cost::MicroUsd(250_000)) }
     }
 }
 
@@ -234,7 +234,7 @@ impl Provider for FakeProvider {
             Some(Step::LoseAnswer) => Err(ProviderError::Unknown("lost".into())),
             Some(Step::GarbleAnswer) => Err(ProviderError::Broken("garbled".into())),
             Some(Step::Running(percent)) => Ok(Progress::Running { percent: Some(percent) }),
-            Some(Step::Fail(code)) => Ok(Progress::Failed { failure: failure(code), cost_micro_usd: None }),
+            Some(Step::Fail(code)) => Ok(Progress::Failed { failure: failure(code), cost: None }),
             Some(Step::DeliverLater) => {
                 let delivered = self.0.deliver(submission, tiny_mp4(5), 5);
                 if let Progress::Succeeded { clips, .. } = &delivered

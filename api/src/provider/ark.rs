@@ -5,7 +5,7 @@
 //! the end user that is to stay the same from task to task. So a lost submission is found again only by an operator's leave
 //! (the setting `mark`), and no list proves that there was none: nobody says how soon a task is in it.
 //!
-//! Tasks are billed by tokens. What a token costs is not said there, so no cost is told.
+//! Tasks are billed by tokens, which a finished one tells.
 
 mod flags;
 mod order;
@@ -19,11 +19,11 @@ use secrecy::SecretString;
 use serde_json::Value;
 
 use super::instance::{Adapter, Opening, Setting};
-use super::json::{first_text, seconds_at, text_at, url_at};
+use super::json::{first_text, int_at, seconds_at, text_at, url_at};
 use super::wire::{Wire, segment};
 use super::{
-    Abilities, Callback, ClipSource, FailureCode, Found, Heard, Pace, Progress, Provider, ProviderError,
-    Rate, Reconcile, RemoteClip, Submission, UpstreamId, rate,
+    Abilities, Callback, ClipSource, Cost, FailureCode, Found, Heard, Pace, Progress, Provider,
+    ProviderError, Rate, Reconcile, RemoteClip, Submission, UpstreamId, rate,
 };
 use order::MARK;
 use refusal::{class_of, judged};
@@ -188,7 +188,8 @@ fn done(task: &Value, submission: &Submission) -> Progress {
         source: ClipSource::url(url),
         millis: seconds_at(task, "/duration"),
     });
-    Progress::Succeeded { clips: clip.into_iter().collect(), cost_micro_usd: None }
+    let tokens = int_at(task, "/usage/completion_tokens").and_then(|tokens| u64::try_from(tokens).ok());
+    Progress::Succeeded { clips: clip.into_iter().collect(), cost: tokens.map(Cost::Tokens) }
 }
 
 fn failed(task: &Value) -> Progress {

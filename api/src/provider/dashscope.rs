@@ -69,7 +69,7 @@ impl Provider for DashScope {
             "PENDING" => Progress::Queued,
             "SUCCEEDED" => match url_at(&answer, "/output/video_url") {
                 Some(url) => Progress::delivered(submission, url, None),
-                None => Progress::Succeeded { clips: Vec::new(), cost_micro_usd: None },
+                None => Progress::Succeeded { clips: Vec::new(), cost: None },
             },
             "FAILED" => failed(&answer),
             "CANCELED" => Progress::Canceled,

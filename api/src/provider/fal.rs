@@ -21,10 +21,10 @@ use serde_json::Value;
 use url::Url;
 
 use super::instance::{Adapter, Opening, Setting};
-use super::json::{decimal, decimal_at, first_text, micro_usd, seconds_at, text_at, url_at};
+use super::json::{decimal, decimal_at, first_text, seconds_at, text_at, url_at};
 use super::wire::{Call, Reply, Wire, segment};
 use super::{
-    Abilities, Callback, ClipSource, Failure, FailureCode, Found, Heard, Pace, Progress, Provider,
+    Abilities, Callback, ClipSource, Cost, Failure, FailureCode, Found, Heard, Pace, Progress, Provider,
     ProviderError, Reconcile, RemoteClip, Submission, UpstreamId,
 };
 use memory::Memory;
@@ -196,24 +196,24 @@ impl Fal {
         submission: &Submission,
     ) -> Result<Progress, ProviderError> {
         let reply = self.keyed(self.wire.get(&request.path(""))).ask().await?;
-        let cost_micro_usd = self.cost(&reply, submission);
+        let cost = self.cost(&reply, submission);
         if refusal::is_early(&reply) {
             return Ok(Progress::Running { percent: None });
         }
         let answer = reply.json_or_null();
         let video = answer.get("video").filter(|_| reply.is_success());
         if let Some(clip) = video.and_then(|video| clip(video, submission)) {
-            return Ok(Progress::Succeeded { clips: vec![clip], cost_micro_usd });
+            return Ok(Progress::Succeeded { clips: vec![clip], cost });
         }
         match refusal::end(&reply, status) {
             Some(End::Canceled) => Ok(Progress::Canceled),
             Some(End::Failed(code)) => {
                 let reason = first_text(status, &["/error", "/error_type"]).unwrap_or_default();
                 let failure = Failure::new(code, format!("{reason} {}", reply.excerpt()));
-                Ok(Progress::Failed { failure, cost_micro_usd })
+                Ok(Progress::Failed { failure, cost })
             }
             // A result that says itself that there is none.
-            None if video.is_some() => Ok(Progress::Succeeded { clips: Vec::new(), cost_micro_usd }),
+            None if video.is_some() => Ok(Progress::Succeeded { clips: Vec::new(), cost }),
             None => Err(refusal::of_request(&reply).err().unwrap_or(ProviderError::Broken(reply.excerpt()))),
         }
     }
@@ -221,7 +221,7 @@ impl Fal {
     /// Units as they are billed, by what one of them costs this account.
     fn cost(&self, reply: &Reply, submission: &Submission) -> Option<i64> {
         let units = decimal(&Value::from(reply.header("x-fal-billable-units")?))?;
-        micro_usd(units.checked_mul(self.prices.known(&submission.native_id)?)?)
+        Cost::usd(units.checked_mul(self.prices.known(&submission.native_id)?)?)
     }
 
     /// Learns what can't be asked for when it is needed.

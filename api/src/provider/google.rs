@@ -92,7 +92,7 @@ impl Provider for Google {
             veo::Said::Progress(progress) => progress,
             veo::Said::Made(source) => {
                 let clip = RemoteClip { index: submission.clip, source: self.source(source), millis: None };
-                Progress::Succeeded { clips: vec![clip], cost_micro_usd: None }
+                Progress::Succeeded { clips: vec![clip], cost: None }
             }
         })
     }

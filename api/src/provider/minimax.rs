@@ -153,7 +153,7 @@ impl MiniMax {
         let reply = query.bearer(&self.key).ask().await?;
         match first::read(&reply)? {
             first::Said::Progress(progress) => Ok(progress),
-            first::Said::File(None) => Ok(Progress::Succeeded { clips: Vec::new(), cost_micro_usd: None }),
+            first::Said::File(None) => Ok(Progress::Succeeded { clips: Vec::new(), cost: None }),
             first::Said::File(Some(file)) => {
                 let reply = self.wire.get("v1/files/retrieve").query(&[("file_id", &file)]);
                 let reply = reply.bearer(&self.key).ask().await?;

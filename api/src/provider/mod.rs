@@ -38,6 +38,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use reqwest::header::HeaderMap;
+use rust_decimal::Decimal;
 
 use crate::media::{Store, StoreError};
 use crate::video::catalog::InputMode;
@@ -139,6 +140,22 @@ impl InputFile {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UpstreamId(pub String);
 
+/// What a submission cost us, as the provider tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cost {
+    /// Millionths of a US dollar.
+    MicroUsd(i64),
+    /// The tokens that are billed; the price book's cost card knows what they cost.
+    Tokens(u64),
+}
+
+impl Cost {
+    /// Rounded up to a millionth; `None` for what can't be a cost.
+    pub fn usd(usd: Decimal) -> Option<Cost> {
+        json::micro_usd(usd).map(Cost::MicroUsd)
+    }
+}
+
 /// What a provider says of a submission.
 #[derive(Clone, Debug)]
 pub enum Progress {
@@ -149,12 +166,12 @@ pub enum Progress {
     /// Clips that are missing from the list failed.
     Succeeded {
         clips: Vec<RemoteClip>,
-        cost_micro_usd: Option<i64>,
+        cost: Option<Cost>,
     },
     /// Nothing was made, which may have cost something all the same.
     Failed {
         failure: Failure,
-        cost_micro_usd: Option<i64>,
+        cost: Option<Cost>,
     },
     Canceled,
 }
@@ -162,13 +179,13 @@ pub enum Progress {
 impl Progress {
     /// A failure that cost nothing, as far as we are told.
     pub fn failed(code: FailureCode, detail: impl AsRef<str>) -> Progress {
-        Progress::Failed { failure: Failure::new(code, detail), cost_micro_usd: None }
+        Progress::Failed { failure: Failure::new(code, detail), cost: None }
     }
 
     /// The one clip of a submission, at a public address.
-    pub fn delivered(submission: &Submission, url: String, cost_micro_usd: Option<i64>) -> Progress {
+    pub fn delivered(submission: &Submission, url: String, cost: Option<Cost>) -> Progress {
         let clip = RemoteClip { index: submission.clip, source: ClipSource::url(url), millis: None };
-        Progress::Succeeded { clips: vec![clip], cost_micro_usd }
+        Progress::Succeeded { clips: vec![clip], cost }
     }
 }
 

@@ -99,7 +99,7 @@ fn progress(answer: &Value, submission: &Submission) -> Option<Progress> {
             let url = url_at(answer, "/videos/0").or_else(|| url_at(answer, "/videos/0/url"));
             match url {
                 Some(url) => Progress::delivered(submission, url, None),
-                None => Progress::Succeeded { clips: Vec::new(), cost_micro_usd: None },
+                None => Progress::Succeeded { clips: Vec::new(), cost: None },
             }
         }
         "failed" => {

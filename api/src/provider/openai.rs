@@ -106,7 +106,7 @@ impl Provider for OpenAi {
             Said::Done(place) => {
                 let clip =
                     RemoteClip { index: submission.clip, source: self.source(id, place), millis: None };
-                Progress::Succeeded { clips: vec![clip], cost_micro_usd: None }
+                Progress::Succeeded { clips: vec![clip], cost: None }
             }
             Said::Nothing => return Err(ProviderError::Broken(reply.excerpt())),
         })

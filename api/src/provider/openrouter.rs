@@ -8,12 +8,12 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 use super::instance::{Adapter, Opening, Setting};
-use super::json::{decimal_at, first_text, int_at, micro_usd, text_at, url_at};
+use super::json::{decimal_at, first_text, int_at, text_at, url_at};
 use super::signed::hmac_sha256;
 use super::wire::{Reply, Wire, segment};
 use super::{
-    Abilities, Callback, ClipSource, Failure, FailureCode, Heard, Pace, Progress, Provider, ProviderError,
-    Reconcile, RemoteClip, Submission, UpstreamId,
+    Abilities, Callback, ClipSource, Cost, Failure, FailureCode, Heard, Pace, Progress, Provider,
+    ProviderError, Reconcile, RemoteClip, Submission, UpstreamId,
 };
 use crate::video::catalog::InputMode;
 use crate::video::request::MediaRole;
@@ -76,16 +76,15 @@ impl Provider for OpenRouter {
         }
         let answer = judged(&reply)?;
         let status = text_at(&answer, "/status").ok_or_else(|| ProviderError::Broken(reply.excerpt()))?;
-        let cost_micro_usd = decimal_at(&answer, "/usage/cost").and_then(micro_usd);
+        let cost = decimal_at(&answer, "/usage/cost").and_then(Cost::usd);
         // What was not made may have cost something all the same.
-        let failed =
-            |class, reason: &str| Progress::Failed { failure: Failure::new(class, reason), cost_micro_usd };
+        let failed = |class, reason: &str| Progress::Failed { failure: Failure::new(class, reason), cost };
         Ok(match status.as_str() {
             "pending" => Progress::Queued,
             "completed" => {
                 let source = self.source(id, url_at(&answer, "/unsigned_urls/0"));
                 let clip = RemoteClip { index: submission.clip, source, millis: None };
-                Progress::Succeeded { clips: vec![clip], cost_micro_usd }
+                Progress::Succeeded { clips: vec![clip], cost }
             }
             "failed" => {
                 let reason = first_text(&answer, &["/error/message", "/error"]).unwrap_or_default();

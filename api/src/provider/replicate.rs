@@ -178,7 +178,7 @@ fn done(prediction: &Value, submission: &Submission) -> Progress {
         None if prediction.get("data_removed") == Some(&Value::Bool(true)) => {
             Progress::failed(FailureCode::Expired, "the output was removed")
         }
-        None => Progress::Succeeded { clips: Vec::new(), cost_micro_usd: None },
+        None => Progress::Succeeded { clips: Vec::new(), cost: None },
     }
 }
 

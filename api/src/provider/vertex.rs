@@ -118,7 +118,7 @@ impl Provider for Vertex {
                     Source::Url(url) => ClipSource::url(url),
                 };
                 let clip = RemoteClip { index: submission.clip, source, millis: None };
-                Ok(Progress::Succeeded { clips: vec![clip], cost_micro_usd: None })
+                Ok(Progress::Succeeded { clips: vec![clip], cost: None })
             }
         }
     }

@@ -14,12 +14,12 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value, json};
 
 use super::instance::{Adapter, Opening, Setting};
-use super::json::{decimal_at, first_text, micro_usd, text_at, url_at};
+use super::json::{decimal_at, first_text, text_at, url_at};
 use super::signed::hmac_sha256;
 use super::wire::{Call, Reply, Wire, segment};
 use super::{
-    Abilities, Callback, ClipSource, FailureCode, Found, Heard, Pace, Progress, Provider, ProviderError,
-    Reconcile, RemoteClip, Submission, UpstreamId, rate,
+    Abilities, Callback, ClipSource, Cost, FailureCode, Found, Heard, Pace, Progress, Provider,
+    ProviderError, Reconcile, RemoteClip, Submission, UpstreamId, rate,
 };
 use crate::video::catalog::InputMode;
 use crate::video::request::MediaRole;
@@ -186,8 +186,7 @@ fn order(submission: &Submission) -> Result<(&'static str, Value), &'static str>
 
 fn progress(answer: &Value, submission: &Submission) -> Option<Progress> {
     let credits = decimal_at(answer, "/credits");
-    let cost_micro_usd =
-        credits.and_then(|credits| micro_usd(credits.checked_mul(Decimal::new(CREDIT_MILLS, 3))?));
+    let cost = credits.and_then(|credits| Cost::usd(credits.checked_mul(Decimal::new(CREDIT_MILLS, 3))?));
     Some(match text_at(answer, "/state")?.as_str() {
         "created" | "queueing" => Progress::Queued,
         "success" => {
@@ -200,7 +199,7 @@ fn progress(answer: &Value, submission: &Submission) -> Option<Progress> {
                 source: ClipSource::url(url),
                 millis: None,
             });
-            Progress::Succeeded { clips: clip.into_iter().collect(), cost_micro_usd }
+            Progress::Succeeded { clips: clip.into_iter().collect(), cost }
         }
         "failed" => match text_at(answer, "/err_code").unwrap_or_default() {
             code if code == "UserCancelled" => Progress::Canceled,

@@ -9,11 +9,11 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use super::instance::{Adapter, Opening};
-use super::json::{decimal_at, first_text, micro_usd, percent_at, seconds_at, text_at, url_at};
+use super::json::{decimal_at, first_text, percent_at, seconds_at, text_at, url_at};
 use super::wire::{Reply, Wire, segment};
 use super::{
-    Abilities, ClipSource, Failure, FailureCode, Pace, Progress, Provider, ProviderError, Rate, Reconcile,
-    RemoteClip, Submission, UpstreamId, rate,
+    Abilities, ClipSource, Cost, Failure, FailureCode, Pace, Progress, Provider, ProviderError, Rate,
+    Reconcile, RemoteClip, Submission, UpstreamId, rate,
 };
 use crate::video::catalog::InputMode;
 use crate::video::request::MediaRole;
@@ -143,19 +143,19 @@ fn progress(answer: &Value, submission: &Submission) -> Result<Progress, Provide
 /// What moderation holds back is billed all the same.
 fn done(answer: &Value, submission: &Submission) -> Progress {
     let ticks = decimal_at(answer, "/usage/cost_in_usd_ticks");
-    let cost_micro_usd = ticks.and_then(|ticks| micro_usd(ticks.checked_div(Decimal::from(TICKS))?));
+    let cost = ticks.and_then(|ticks| Cost::usd(ticks.checked_div(Decimal::from(TICKS))?));
     let is_decent = answer.pointer("/video/respect_moderation") != Some(&Value::Bool(false));
     match url_at(answer, "/video/url") {
         Some(url) if is_decent => {
             let millis = seconds_at(answer, "/video/duration");
             let clip = RemoteClip { index: submission.clip, source: ClipSource::url(url), millis };
-            Progress::Succeeded { clips: vec![clip], cost_micro_usd }
+            Progress::Succeeded { clips: vec![clip], cost }
         }
         Some(_) | None if !is_decent => {
             let failure = Failure::new(FailureCode::ModerationOutput, "respect_moderation is false");
-            Progress::Failed { failure, cost_micro_usd }
+            Progress::Failed { failure, cost }
         }
-        _ => Progress::Succeeded { clips: Vec::new(), cost_micro_usd },
+        _ => Progress::Succeeded { clips: Vec::new(), cost },
     }
 }
 

@@ -146,6 +146,12 @@ impl PriceBook {
         let (unit, rate) = self.cost_rate(provider, dims)?;
         total(rate.amount, unit.quantity(dims)?, dims.count)
     }
+
+    /// What a route charges us for so many tokens of a request, in USD; `None` where it doesn't charge by tokens.
+    pub fn tokens_cost_usd(&self, provider: &str, dims: &Dimensions<'_>, tokens: u64) -> Option<Decimal> {
+        let (Unit::Mtoken, rate) = self.cost_rate(provider, dims)? else { return None };
+        exact_product(rate.amount, millions(tokens.into())?).map(|sum| sum.normalize())
+    }
 }
 
 impl Unit {
@@ -154,12 +160,14 @@ impl Unit {
         match self {
             Unit::Clip => Some(Decimal::ONE),
             Unit::Second => Some(Decimal::from(dims.duration_s)),
-            Unit::Mtoken => {
-                let tokens = i128::try_from(tokens(dims)?).ok()?;
-                Decimal::try_from_i128_with_scale(tokens, 6).ok().map(|millions| millions.normalize())
-            }
+            Unit::Mtoken => millions(tokens(dims)?),
         }
     }
+}
+
+fn millions(tokens: u128) -> Option<Decimal> {
+    let millions = Decimal::try_from_i128_with_scale(i128::try_from(tokens).ok()?, 6).ok()?;
+    Some(millions.normalize())
 }
 
 fn tokens(dims: &Dimensions<'_>) -> Option<u128> {

@@ -48,6 +48,12 @@ impl Choosing {
         let dims = Dimensions { count: 1, ..order.effective.dimensions() };
         micro_usd(self.version.as_ref()?.book.cost_usd(provider, &dims)?)
     }
+
+    /// The same by the tokens that were billed; `None` where the price book has no price of tokens.
+    pub fn tokens_micro_usd(&self, order: &Order, provider: &str, tokens: u64) -> Option<i64> {
+        let dims = order.effective.dimensions();
+        micro_usd(self.version.as_ref()?.book.tokens_cost_usd(provider, &dims, tokens)?)
+    }
 }
 
 impl Context {

@@ -1,7 +1,7 @@
 //! What came of a call, as it is written down in the cases.
 
 use reelmeter::provider::{
-    ClipSource, Failure, Found, Heard, Progress, ProviderError, RemoteClip, UpstreamId,
+    ClipSource, Cost, Failure, Found, Heard, Progress, ProviderError, RemoteClip, UpstreamId,
 };
 use serde_json::{Value, json};
 
@@ -15,13 +15,11 @@ pub fn of_poll(result: Result<Progress, ProviderError>) -> Value {
         Ok(Progress::Queued) => json!("queued"),
         Ok(Progress::Running { percent: None }) => json!("running"),
         Ok(Progress::Running { percent: Some(percent) }) => json!({ "running": percent }),
-        Ok(Progress::Succeeded { clips, cost_micro_usd }) => {
+        Ok(Progress::Succeeded { clips, cost }) => {
             let clips: Vec<Value> = clips.iter().map(of_clip).collect();
-            costing(json!({ "succeeded": clips }), cost_micro_usd)
+            costing(json!({ "succeeded": clips }), cost)
         }
-        Ok(Progress::Failed { failure, cost_micro_usd }) => {
-            costing(json!({ "failed": class(&failure) }), cost_micro_usd)
-        }
+        Ok(Progress::Failed { failure, cost }) => costing(json!({ "failed": class(&failure) }), cost),
         Ok(Progress::Canceled) => json!("canceled"),
     }
 }
@@ -71,9 +69,11 @@ fn class(failure: &Failure) -> &'static str {
     failure.code.class()
 }
 
-fn costing(mut outcome: Value, cost_micro_usd: Option<i64>) -> Value {
-    if let Some(cost) = cost_micro_usd {
-        outcome["cost_micro_usd"] = json!(cost);
+fn costing(mut outcome: Value, cost: Option<Cost>) -> Value {
+    match cost {
+        Some(Cost::MicroUsd(cost)) => outcome["cost_micro_usd"] = json!(cost),
+        Some(Cost::Tokens(tokens)) => outcome["tokens"] = json!(tokens),
+        None => {}
     }
     outcome
 }

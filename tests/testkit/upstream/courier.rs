@@ -121,7 +121,7 @@ impl Provider for Courier {
         Ok(match report["status"].as_str() {
             Some("queued") => Progress::Queued,
             Some("succeeded") => succeeded(&report, submission.clip)?,
-            Some("failed") => Progress::Failed { failure: failure(&report), cost_micro_usd: None },
+            Some("failed") => Progress::Failed { failure: failure(&report), cost: None },
             Some("canceled") => Progress::Canceled,
             // Also what nobody has ever heard of.
             _ => {
@@ -175,7 +175,7 @@ fn succeeded(report: &Value, index: u32) -> Result<Progress, ProviderError> {
         millis: seconds.and_then(|seconds| seconds.checked_mul(1_000)),
     };
     let cost = number(&report["cost_micro_usd"]).and_then(|cost| i64::try_from(cost).ok());
-    Ok(Progress::Succeeded { clips: (0..).zip(urls).map(clip).collect(), cost_micro_usd: cost })
+    Ok(Progress::Succeeded { clips: (0..).zip(urls).map(clip).collect(), cost: cost.map(Cost::MicroUsd) })
 }
 
 /// A whole number, also one that is written as text.

@@ -115,7 +115,7 @@ fn nothing(interaction: &Value) -> Progress {
         count.is_some_and(|count| !count.is_zero())
     });
     match made {
-        true => Progress::Succeeded { clips: Vec::new(), cost_micro_usd: None },
+        true => Progress::Succeeded { clips: Vec::new(), cost: None },
         false => Progress::failed(FailureCode::ModerationOutput, "completed without a video"),
     }
 }

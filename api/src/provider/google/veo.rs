@@ -119,7 +119,7 @@ fn nothing(response: &Value) -> Progress {
     let filtered = crate::provider::json::int_at(inner, "/raiMediaFilteredCount").unwrap_or(0);
     let reasons = inner.get("raiMediaFilteredReasons").map(Value::to_string).unwrap_or_default();
     match filtered {
-        0 => Progress::Succeeded { clips: Vec::new(), cost_micro_usd: None },
+        0 => Progress::Succeeded { clips: Vec::new(), cost: None },
         _ => Progress::failed(FailureCode::ModerationOutput, reasons),
     }
 }

@@ -3,9 +3,9 @@
 use rust_decimal::Decimal;
 use serde_json::Value;
 
-use crate::provider::json::{decimal_at, first_text, int_at, micro_usd, percent_at, text_at};
+use crate::provider::json::{decimal_at, first_text, int_at, percent_at, text_at};
 use crate::provider::wire::Reply;
-use crate::provider::{Failure, FailureCode, Progress, ProviderError, Submission};
+use crate::provider::{Cost, Failure, FailureCode, Progress, ProviderError, Submission};
 
 /// The id of a task that was taken.
 pub fn accepted(reply: &Reply) -> Result<String, ProviderError> {
@@ -123,7 +123,7 @@ pub fn flagged(record: &Value, result: &str, submission: &Submission) -> Result<
 }
 
 fn done(record: &Value, result: &str, submission: &Submission) -> Result<Progress, ProviderError> {
-    let cost_micro_usd = cost(record);
+    let cost = cost(record);
     let result = record.pointer(result).filter(|result| !result.is_null() && *result != "");
     let url = match result.map(embedded) {
         None => None,
@@ -131,8 +131,8 @@ fn done(record: &Value, result: &str, submission: &Submission) -> Result<Progres
         Some(None) => return Err(ProviderError::Broken("the result is no JSON".to_owned())),
     };
     Ok(match url {
-        Some(url) => Progress::delivered(submission, url, cost_micro_usd),
-        None => Progress::Succeeded { clips: Vec::new(), cost_micro_usd },
+        Some(url) => Progress::delivered(submission, url, cost),
+        None => Progress::Succeeded { clips: Vec::new(), cost },
     })
 }
 
@@ -140,12 +140,12 @@ fn failed(record: &Value, code: &str, message: &str) -> Progress {
     let said = text_at(record, message).unwrap_or_default();
     let class = verdict(int_at(record, code), &said);
     let detail = format!("{} {said}", text_at(record, code).unwrap_or_default());
-    Progress::Failed { failure: Failure::new(class, detail), cost_micro_usd: cost(record) }
+    Progress::Failed { failure: Failure::new(class, detail), cost: cost(record) }
 }
 
 /// Their credits are half a cent each.
 fn cost(record: &Value) -> Option<i64> {
-    micro_usd(decimal_at(record, "/creditsConsumed")?.checked_mul(Decimal::new(5, 3))?)
+    Cost::usd(decimal_at(record, "/creditsConsumed")?.checked_mul(Decimal::new(5, 3))?)
 }
 
 /// The clip among the addresses of a result: a picture of its last frame may stand beside it.

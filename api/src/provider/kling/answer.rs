@@ -3,9 +3,9 @@
 use rust_decimal::Decimal;
 use serde_json::Value;
 
-use crate::provider::json::{decimal_at, first_text, int_at, micro_usd, seconds_at, text_at, url_at};
+use crate::provider::json::{decimal_at, first_text, int_at, seconds_at, text_at, url_at};
 use crate::provider::wire::Reply;
-use crate::provider::{ClipSource, FailureCode, Progress, ProviderError, RemoteClip, Submission};
+use crate::provider::{ClipSource, Cost, FailureCode, Progress, ProviderError, RemoteClip, Submission};
 
 /// The list price of a resource unit in US dollars.
 const UNIT: Decimal = Decimal::from_parts(14, 0, 0, false, 2);
@@ -98,8 +98,8 @@ fn succeeded(task: &Value, submission: &Submission) -> Progress {
         let millis = seconds_at(video, "/duration");
         Some(RemoteClip { index: submission.clip, source: ClipSource::url(url), millis })
     });
-    let cost_micro_usd = cost_usd(task).and_then(micro_usd);
-    Progress::Succeeded { clips: clip.into_iter().collect(), cost_micro_usd }
+    let cost = cost_usd(task).and_then(Cost::usd);
+    Progress::Succeeded { clips: clip.into_iter().collect(), cost }
 }
 
 fn video(task: &Value) -> Option<&Value> {

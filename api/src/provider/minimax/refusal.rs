@@ -35,7 +35,7 @@ pub fn failed(code: Option<i64>, reason: &str) -> Result<Progress, ProviderError
         _ if is_moderation(reason) => ModerationOutput,
         _ => Internal,
     };
-    Ok(Progress::Failed { failure: Failure::new(class, reason), cost_micro_usd: None })
+    Ok(Progress::Failed { failure: Failure::new(class, reason), cost: None })
 }
 
 /// A code at the end of a text, in brackets.

@@ -64,7 +64,7 @@ pub fn progress(answer: &Value, submission: &Submission) -> Result<Progress, Pro
         "queued" => Progress::Queued,
         "succeeded" => match url_at(answer, "/task/content/url") {
             Some(url) => Progress::delivered(submission, url, None),
-            None => Progress::Succeeded { clips: Vec::new(), cost_micro_usd: None },
+            None => Progress::Succeeded { clips: Vec::new(), cost: None },
         },
         "failed" => return failed(answer),
         "cancelled" => Progress::Canceled,

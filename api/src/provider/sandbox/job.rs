@@ -3,7 +3,7 @@
 //! Forgetting is always allowed: a job is determined by its submission and can be drawn again.
 
 use super::directive::Directives;
-use crate::provider::{ClipSource, Failure, Progress, RemoteClip};
+use crate::provider::{ClipSource, Cost, Failure, Progress, RemoteClip};
 use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -107,8 +107,10 @@ impl Job {
                 Progress::Running { percent: Some(percent.min(held.unwrap_or(99))) }
             }
             (_, Some(percent)) => Progress::Running { percent: Some(percent) },
-            (Stage::Done, None) => Progress::Succeeded { clips: self.clips.clone(), cost_micro_usd: Some(0) },
-            (Stage::Failed(failure), None) => Progress::Failed { failure, cost_micro_usd: Some(0) },
+            (Stage::Done, None) => {
+                Progress::Succeeded { clips: self.clips.clone(), cost: Some(Cost::MicroUsd(0)) }
+            }
+            (Stage::Failed(failure), None) => Progress::Failed { failure, cost: Some(Cost::MicroUsd(0)) },
         }
     }
 

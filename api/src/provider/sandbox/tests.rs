@@ -4,7 +4,7 @@ use super::job::Stage;
 use super::queue::{RenderQueue, Work, draw};
 use super::{Sandbox, upstream_id};
 use crate::provider::{
-    ClipSource, FailureCode, Found, Progress, Provider, ProviderError, Submission, UpstreamId,
+    ClipSource, Cost, FailureCode, Found, Progress, Provider, ProviderError, Submission, UpstreamId,
 };
 use crate::video::catalog::InputMode;
 use std::path::{Path, PathBuf};
@@ -80,7 +80,9 @@ fn keyed(key: &str, prompt: &str) -> Submission {
 
 /// Index, length and file of every delivered clip.
 fn delivered(progress: Progress) -> Vec<(u32, Option<u64>, PathBuf)> {
-    let Progress::Succeeded { clips, cost_micro_usd: Some(0) } = progress else { panic!("{progress:?}") };
+    let Progress::Succeeded { clips, cost: Some(Cost::MicroUsd(0)) } = progress else {
+        panic!("{progress:?}")
+    };
     let clip = |clip: crate::provider::RemoteClip| match clip.source {
         ClipSource::File(path) => (clip.index, clip.millis, path),
         other => panic!("the sandbox delivers files, not {other:?}"),

@@ -39,6 +39,14 @@ unit = "clip"
 rates = [ { credits = "0.001" } ]
 
 [[cost]]
+model = "teller"
+provider = "north"
+unit = "mtoken"
+source = "https://example.com/prices"
+as_of = "2026-11-20"
+rates = [ { usd = "2.5" } ]
+
+[[cost]]
 model = "walker"
 provider = "north"
 unit = "second"
@@ -196,4 +204,6 @@ fn the_cost_of_a_route_is_known_or_said_to_be_unknown() {
     assert_eq!(book().cost_usd("south", &large), None);
     assert_eq!(book().cost_card("walker", "south"), Some(&CostCard::Unknown));
     assert_eq!(book().cost_card("walker", "west"), None);
+    assert_eq!(book().tokens_cost_usd("north", &dims("teller"), 108_000), Some(amount("0.27")));
+    assert_eq!(book().tokens_cost_usd("north", &dims("walker"), 108_000), None, "charged by the second");
 }

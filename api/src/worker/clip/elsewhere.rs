@@ -13,7 +13,7 @@ use super::super::scribe::WriteError;
 use super::super::submission;
 use super::end::{Next, ORPHANED};
 use super::{Clip, NotMade};
-use crate::provider::{FailureCode, Submission};
+use crate::provider::{Cost, FailureCode, Submission};
 
 /// What is stored of a clip's task, for a decision that is seldom made.
 struct Stored {
@@ -115,6 +115,16 @@ impl Clip<'_> {
     pub(super) async fn expected_cost(&self) -> Option<i64> {
         let (stored, choosing) = (self.stored().await.ok()?, self.shared.context.choosing().await.ok()?);
         choosing.cost_micro_usd(&stored.order, self.dock.name())
+    }
+
+    /// What the provider told of its cost, in millionths of a US dollar; `None` for tokens that no cost card has a price of.
+    pub(super) async fn in_micro_usd(&self, cost: Option<Cost>) -> Option<i64> {
+        let tokens = match cost? {
+            Cost::MicroUsd(cost) => return Some(cost),
+            Cost::Tokens(tokens) => tokens,
+        };
+        let (stored, choosing) = (self.stored().await.ok()?, self.shared.context.choosing().await.ok()?);
+        choosing.tokens_micro_usd(&stored.order, self.dock.name(), tokens)
     }
 
     async fn stored(&self) -> anyhow::Result<Stored> {

@@ -69,12 +69,12 @@ impl Clip<'_> {
     /// How the clip ends by what the provider says; nothing while they are at it.
     async fn hear(&mut self, said: Progress) -> Result<Option<Result<ClipEnd, NotMade>>, Leave> {
         let not_made = match said {
-            Progress::Succeeded { clips, cost_micro_usd } => {
-                self.attempt.cost_micro_usd = cost_micro_usd;
+            Progress::Succeeded { clips, cost } => {
+                self.attempt.cost_micro_usd = self.in_micro_usd(cost).await;
                 return self.succeeded(clips).await.map(Some);
             }
-            Progress::Failed { failure, cost_micro_usd } => {
-                self.attempt.cost_micro_usd = cost_micro_usd;
+            Progress::Failed { failure, cost } => {
+                self.attempt.cost_micro_usd = self.in_micro_usd(cost).await;
                 self.count_cost(Fate::Lost);
                 NotMade::failed(failure)
             }
