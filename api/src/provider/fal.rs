@@ -219,7 +219,7 @@ impl Fal {
     }
 
     /// Units as they are billed, by what one of them costs this account.
-    fn cost(&self, reply: &Reply, submission: &Submission) -> Option<i64> {
+    fn cost(&self, reply: &Reply, submission: &Submission) -> Option<Cost> {
         let units = decimal(&Value::from(reply.header("x-fal-billable-units")?))?;
         Cost::usd(units.checked_mul(self.prices.known(&submission.native_id)?)?)
     }

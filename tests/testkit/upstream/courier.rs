@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::TryStreamExt;
 use reelmeter::provider::{
-    Abilities, ClipSource, Failure, FailureCode, Found, Pace, Progress, Provider, ProviderError, Reconcile,
+    Abilities, ClipSource, Cost, Failure, FailureCode, Found, Pace, Progress, Provider, ProviderError, Reconcile,
     RemoteClip, Submission, UpstreamId,
 };
 use reqwest::{Client, Method, RequestBuilder, StatusCode, Url, redirect};

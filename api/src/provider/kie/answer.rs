@@ -144,7 +144,7 @@ fn failed(record: &Value, code: &str, message: &str) -> Progress {
 }
 
 /// Their credits are half a cent each.
-fn cost(record: &Value) -> Option<i64> {
+fn cost(record: &Value) -> Option<Cost> {
     Cost::usd(decimal_at(record, "/creditsConsumed")?.checked_mul(Decimal::new(5, 3))?)
 }
 

@@ -14,7 +14,7 @@ use crate::app;
 use crate::command::Answer;
 use crate::command::desk::Desk;
 use crate::media::probe_file;
-use crate::provider::{Endpoint, Progress, ProviderError, RemoteClip, Submission, UpstreamId};
+use crate::provider::{Cost, Endpoint, Progress, ProviderError, RemoteClip, Submission, UpstreamId};
 use crate::video::catalog::{Catalog, InputMode, Model, Route};
 use crate::video::price::{Dimensions, PriceBook};
 use crate::video::request::GenerateRequest;
@@ -147,7 +147,7 @@ async fn followed(
     key: &Endpoint,
     id: &UpstreamId,
     order: &Submission,
-) -> anyhow::Result<(RemoteClip, Option<i64>)> {
+) -> anyhow::Result<(RemoteClip, Option<Cost>)> {
     let (begun, mut errors) = (tokio::time::Instant::now(), 0);
     while begun.elapsed() < PATIENCE {
         tokio::time::sleep(key.abilities.pace.pause(begun.elapsed())).await;
@@ -155,13 +155,13 @@ async fn followed(
             Ok(Progress::Queued) => say("queued"),
             Ok(Progress::Running { percent: None }) => say("running"),
             Ok(Progress::Running { percent: Some(percent) }) => say(&format!("running, {percent} %")),
-            Ok(Progress::Succeeded { mut clips, cost_micro_usd }) => {
+            Ok(Progress::Succeeded { mut clips, cost }) => {
                 let clip = clips.pop().context("it succeeded without a clip")?;
-                return Ok((clip, cost_micro_usd));
+                return Ok((clip, cost));
             }
-            Ok(Progress::Failed { failure, cost_micro_usd }) => {
+            Ok(Progress::Failed { failure, cost }) => {
                 let detail = failure.detail.unwrap_or_default();
-                bail!("failed, {}: {detail}{}", failure.code.class(), told(cost_micro_usd))
+                bail!("failed, {}: {detail}{}", failure.code.class(), told(cost))
             }
             Ok(Progress::Canceled) => bail!("stopped by the provider"),
             Err(error) => {
@@ -189,8 +189,12 @@ async fn fetched(desk: &Desk, clip: &RemoteClip, out: &Path) -> anyhow::Result<S
     Ok(format!("{seconds} s, {} x {}, {} bytes", probe.width, probe.height, stored.bytes))
 }
 
-fn told(cost_micro_usd: Option<i64>) -> String {
-    cost_micro_usd.map_or(String::new(), |micro| format!(", charged ${}", Decimal::new(micro, 6).normalize()))
+fn told(cost: Option<Cost>) -> String {
+    match cost {
+        Some(Cost::MicroUsd(micro)) => format!(", charged ${}", Decimal::new(micro, 6).normalize()),
+        Some(Cost::Tokens(tokens)) => format!(", charged {tokens} tokens"),
+        None => String::new(),
+    }
 }
 
 fn say(line: &str) {
