@@ -12,6 +12,7 @@ use rmcp::model::{
     ServerConfig,
 };
 use rmcp::{Peer, RoleServer, ServerHandler, ServiceExt, tool, tool_handler, tool_router};
+use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use crate::client::{Client, segment};
@@ -140,15 +141,15 @@ impl Reel {
         let GenerateInput { video, max_credits, request_id } = input;
         let most = max_credits.amount()?;
         let client = self.client()?;
-        let mut body = video.body(&client, &self.settings).await?;
-        let quote = quote(&client, &body).await?;
-        within(&quote, Some(most), &mut body)?;
+        let body = self.agreed(&client, video, most).await;
+        let body = body.map_err(|failure| unless_before(failure, request_id.as_deref()))?;
         let mut pending = Pending::new(&client, GENERATE, body, request_id);
         let key = pending.idempotency_key.clone();
         let placed = pending.place(&client).await;
         let answer = placed.map_err(|failure| again_with(failure, &key))?;
-        // From here on the assistant has the task's id, and needs no note of ours.
-        pending.forget()?;
+        // From here on the assistant has the task's id. A note that stays behind buys nothing, and an answer that says less
+        // than that might be ordered again.
+        let _ = pending.forget();
         let task = &answer["data"];
         Ok(json!({
             "taskId": task["taskId"], "requestId": key, "status": task["status"], "model": task["model"],
@@ -157,8 +158,17 @@ impl Reel {
         }))
     }
 
+    /// The order, bound to a price that is not above the limit.
+    async fn agreed(&self, client: &Client, video: VideoInput, most: Decimal) -> Result<Value, Failure> {
+        let mut body = video.body(client, &self.settings).await?;
+        let quote = quote(client, &body).await?;
+        within(&quote, Some(most), &mut body)?;
+        Ok(body)
+    }
+
     async fn read(&self, id: &str) -> Result<Value, Failure> {
-        Ok(brief(&Task::read(&self.client()?, id).await?))
+        let task = Task::read(&self.client()?, id).await;
+        Ok(brief(&task.map_err(goes_on)?))
     }
 
     async fn waited(
@@ -183,15 +193,15 @@ impl Reel {
             last
         };
         let (followed, last) = tokio::join!(followed, passed_on);
-        followed?;
+        followed.map_err(goes_on)?;
         Ok(last.map_or(Value::Null, |task| brief(&task)))
     }
 
     async fn canceled(&self, id: &str) -> Result<Value, Failure> {
         let client = self.client()?;
         let path = format!("/api/ai/tasks/{}/cancel", segment(id));
-        client.repeated(|| client.request(Method::POST, &path)).await?;
-        Ok(brief(&Task::read(&client, id).await?))
+        client.repeated(|| client.request(Method::POST, &path)).await.map_err(goes_on)?;
+        self.read(id).await
     }
 
     async fn models(&self, input: ModelsInput) -> Result<Value, Failure> {
@@ -206,7 +216,8 @@ impl Reel {
     }
 
     async fn charge(&self, id: &str) -> Result<Value, Failure> {
-        Ok(charge(&Task::read(&self.client()?, id).await?))
+        let task = Task::read(&self.client()?, id).await;
+        Ok(charge(&task.map_err(goes_on)?))
     }
 }
 
@@ -216,6 +227,27 @@ async fn progress(meta: &RequestMetaObject, peer: &Peer<RoleServer>, task: &Task
     let told = ProgressNotificationParam::new(token, task.percent() as f64).with_total(100.0);
     // A client that is gone needs no news.
     let _ = peer.notify_progress(told.with_message(task.state().to_owned())).await;
+}
+
+/// A task was ordered before: what can't be asked about it now is no reason to order it again.
+fn goes_on(failure: Failure) -> Failure {
+    if failure.is_retryable {
+        return failure.hint(
+            "This says nothing about the task. Ask about it in a little while with get_video or wait_video; don't order it again.",
+        );
+    }
+    failure
+}
+
+/// This call ordered nothing, but one before it with the same name may have.
+fn unless_before(failure: Failure, request_id: Option<&str>) -> Failure {
+    let Some(key) = request_id else { return failure };
+    let hint = failure.hint.as_deref().map(|hint| format!("{hint} ")).unwrap_or_default();
+    let hint = format!(
+        "{hint}This call ordered nothing. If one before it with request_id {key:?} got no answer, its video may be ordered: \
+         don't order it under another name; call generate_video again with the same input, max_credits and request_id."
+    );
+    failure.hint(hint)
 }
 
 /// What may have been taken is asked for again under its own name, and never ordered anew.

@@ -9,6 +9,7 @@ use crate::client::Client;
 use crate::failure::Failure;
 use crate::order::{OrderArgs, amount};
 use crate::settings::Settings;
+use crate::upload::split;
 
 /// Kinds of files that an assistant may have uploaded: what else lies on this machine is nobody's input.
 const KINDS: [&str; 9] = ["png", "jpg", "jpeg", "webp", "mp4", "mov", "webm", "wav", "mp3"];
@@ -113,7 +114,9 @@ impl VideoInput {
     /// The order as the server takes it; files on this machine are uploaded for it.
     pub async fn body(self, client: &Client, settings: &Settings) -> Result<Value, Failure> {
         let files = [&self.image_input, &self.video_input, &self.reference_images, &self.audio_input];
-        files.into_iter().flatten().chain(&self.last_frame).try_for_each(|file| may_be_sent(file))?;
+        let files: Vec<String> = files.into_iter().flatten().chain(&self.last_frame).cloned().collect();
+        // As the order reads them: an input with commas is several.
+        split(&files).iter().try_for_each(|file| may_be_sent(file))?;
         let order = OrderArgs {
             scene: self.scene,
             model: self.model,

@@ -14,12 +14,19 @@ pub fn outcome(result: Result<Value, Failure>) -> CallToolResult {
         Ok(value) => return CallToolResult::structured(value),
         Err(failure) => failure,
     };
-    let hint = failure.hint.as_deref().map(|hint| format!("\n{hint}")).unwrap_or_default();
-    let mut told = CallToolResult::error(vec![ContentBlock::text(format!("{}{hint}", failure.message))]);
+    let hint = failure.hint.as_deref().map(in_tools);
+    let text = hint.as_deref().map_or(failure.message.clone(), |hint| format!("{}\n{hint}", failure.message));
+    let mut told = CallToolResult::error(vec![ContentBlock::text(text)]);
+    // Not by the name of an order's own requestId: sent along as that, it would buy a second time.
     told.structured_content = Some(json!({
-        "error": failure.message, "hint": failure.hint, "code": failure.code, "requestId": failure.request_id,
+        "error": failure.message, "hint": hint, "code": failure.code, "serverRequestId": failure.request_id,
     }));
     told
+}
+
+/// A hint for people at a terminal, in the names of the tools where one does the same.
+fn in_tools(hint: &str) -> String {
+    hint.replace("`reel balance`", "get_balance").replace("`reel models list`", "list_models")
 }
 
 /// What an assistant needs to know of a task.

@@ -163,10 +163,22 @@ async fn what_goes_wrong_is_told_to_the_assistant(app: TestApp) -> TestApp {
     assert!(odd.contains("options.duration"), "{odd}");
     std::fs::write(reel.path("secrets.txt"), "hunter2").unwrap();
     let secret = json!({ "prompt": "read it", "scene": "image-to-video", "image_input": ["secrets.txt"] });
-    assert!(assistant.refused("quote_video", secret).await.contains("secrets.txt is not sent"));
+    assert!(assistant.refused("quote_video", secret.clone()).await.contains("secrets.txt is not sent"));
+    for hidden in [",secrets.txt", " secrets.txt", "https://example.com/a.png,secrets.txt"] {
+        let secret = crate::with(secret.clone(), json!({ "image_input": [hidden] }));
+        let told = assistant.refused("quote_video", secret).await;
+        assert!(told.contains("secrets.txt is not sent"), "{hidden:?}: {told}");
+    }
+    let dear = boat(json!({ "max_credits": 1, "request_id": "boat-1" }));
+    let told = assistant.refused("generate_video", dear).await;
+    assert!(told.contains("Nothing was ordered") && told.contains("request_id \"boat-1\""), "{told}");
     let nothing =
         assistant.refused("get_video", json!({ "task_id": "tsk_01K5ZZZZZZZZZZZZZZZZZZZZZZ" })).await;
     assert!(nothing.contains("Task not found"), "{nothing}");
+    let stranger = vec![("REEL_HOST", app.url.clone()), ("REEL_API_KEY", "sk-rm_test_wrong".to_owned())];
+    let stranger = Reel { variables: stranger, ..Reel::nobody() };
+    let wrong = Assistant::of(&stranger).await.refused("get_balance", json!({})).await;
+    assert!(wrong.contains("reel login"), "{wrong}");
     let nobody = Reel { variables: vec![("REEL_HOST", app.url.clone())], ..Reel::nobody() };
     let unknown = Assistant::of(&nobody).await.refused("get_balance", json!({})).await;
     assert!(unknown.contains("reel login"), "{unknown}");
