@@ -1,7 +1,7 @@
 //! What is sent for every model that is routed to an adapter, in every mode: as it is written down in `requests.txt`, and with
 //! everything in it that was priced.
 //!
-//! `REELMETER_WRITE_REQUESTS=1` writes the files anew, to be read next to what the vendors document.
+//! `REELMETER_TEST_WRITE_REQUESTS=1 tests/run written_down` writes the files anew, to be read next to what the vendors document.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -237,7 +237,7 @@ async fn what_is_sent_for_each_model_is_written_down() {
             }
         }
         let path = folder(stage.adapter).join("requests.txt");
-        if std::env::var_os("REELMETER_WRITE_REQUESTS").is_some() {
+        if std::env::var_os("REELMETER_TEST_WRITE_REQUESTS").is_some() {
             fs::write(&path, &text).unwrap();
         }
         let written = fs::read_to_string(&path).unwrap_or_default();

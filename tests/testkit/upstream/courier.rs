@@ -8,8 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::TryStreamExt;
 use reelmeter::provider::{
-    Abilities, ClipSource, Cost, Failure, FailureCode, Found, Pace, Progress, Provider, ProviderError, Reconcile,
-    RemoteClip, Submission, UpstreamId,
+    Abilities, ClipSource, Cost, Failure, FailureCode, Found, Pace, Progress, Provider, ProviderError,
+    Reconcile, RemoteClip, Submission, UpstreamId,
 };
 use reqwest::{Client, Method, RequestBuilder, StatusCode, Url, redirect};
 use serde_json::{Value, json};
