@@ -27,7 +27,7 @@ content · 130 interrupted, the task goes on";
 
 /// Make videos, pay by the credit.
 #[derive(Debug, Parser)]
-#[command(name = "reel", version, styles = STYLES, max_term_width = 110, after_help = AFTER_HELP, propagate_version = true)]
+#[command(name = "reel", bin_name = "reel", version, styles = STYLES, max_term_width = 110, after_help = AFTER_HELP, propagate_version = true)]
 #[command(arg_required_else_help = true, subcommand_required = true)]
 pub struct Args {
     #[command(flatten)]

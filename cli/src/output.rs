@@ -50,12 +50,9 @@ pub fn pairs(pairs: &[(&str, String)]) -> Result<(), Failure> {
 /// How a list is printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// For people
     #[default]
     Table,
-    /// For spreadsheets
     Csv,
-    /// For programs, as --json
     Json,
 }
 

@@ -18,6 +18,7 @@ use secrecy::SecretString;
 use serde_json::json;
 use tests::{Customer, Step, TestApp, on_both_engines};
 
+use crate::program::PATIENCE;
 use crate::{sora, wan};
 
 on_both_engines!(
@@ -305,6 +306,14 @@ async fn nothing_that_callers_choose_is_in_the_text_or_makes_it_longer(app: Test
     let task = answer["taskId"].as_str().unwrap().to_owned();
     app.finished(&customer, &task).await;
     probe(&app, &customer, 0).await;
+    let are_checked = async {
+        while !text(&app).await.contains("\nreelmeter_book_violations ") {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, are_checked)
+        .await
+        .expect("a worker checks the books soon after its start");
     let before = scrape(&app).await.len();
     for n in 1..50 {
         probe(&app, &customer, n).await;

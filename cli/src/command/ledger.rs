@@ -31,7 +31,7 @@ const FIELDS: [&str; 11] = [
 #[derive(Clone, Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct LedgerArgs {
-    /// How to print it
+    /// How to print it; json is as --json
     #[arg(long, value_enum, default_value_t)]
     format: Format,
     #[command(flatten)]

@@ -56,7 +56,7 @@ pub struct UsageArgs {
     /// Only this API key, by its id
     #[arg(long, value_name = "KEY_ID")]
     key: Option<String>,
-    /// How to print it
+    /// How to print it; json is as --json
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
