@@ -3,6 +3,8 @@
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args as ClapArgs, Parser};
 
+use secrecy::SecretString;
+
 use crate::command::Command;
 
 const STYLES: Styles = Styles::styled()
@@ -45,7 +47,7 @@ pub struct Global {
     pub host: Option<String>,
     /// API key; better in the environment, where other users don't see it
     #[arg(long, global = true, env = "REEL_API_KEY", hide_env_values = true, value_name = "KEY")]
-    pub api_key: Option<String>,
+    pub api_key: Option<SecretString>,
     /// Stored host and key to use
     #[arg(long, global = true, env = "REEL_PROFILE", hide_env_values = true, value_name = "NAME")]
     pub profile: Option<String>,

@@ -181,6 +181,11 @@ impl Fetch<'_> {
             let before = length;
             match self.stretch(out, &mut length, &mut digest, progress).await {
                 Err(failure) if !failure.is_retryable || length == before => return Err(failure),
+                Ok(()) if length == before => {
+                    return Err(
+                        Failure::new(Exit::Other, "the server sent nothing of the clip").hint("Try again.")
+                    );
+                }
                 _ => {}
             }
         }

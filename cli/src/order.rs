@@ -195,6 +195,10 @@ fn seconds(text: &str) -> Result<u32, String> {
 
 fn option(text: &str) -> Result<(String, Value), String> {
     let (name, value) = text.split_once('=').ok_or("NAME=VALUE, such as cfg_scale=0.5")?;
-    let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
-    Ok((name.to_owned(), value))
+    Ok((name.to_owned(), json_or_text(value)))
+}
+
+/// JSON where it can be read as JSON, and text otherwise.
+pub fn json_or_text(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
 }

@@ -1,11 +1,12 @@
 //! Orders that are under way, one file each, so that none is paid twice: after a crash or an interruption the same order is
 //! sent again under the same idempotency key, and the server answers with the task that there is.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use ulid::Ulid;
 
 use crate::client::Client;
@@ -46,6 +47,7 @@ impl Pending {
 
     /// Stores the order, sends it and notes the task. What the server refuses for certain is forgotten.
     pub async fn place(&mut self, client: &Client) -> Result<Value, Failure> {
+        self.check_alone()?;
         self.store()?;
         match client.order(&self.path, &self.body, &self.idempotency_key).await {
             Ok(answer) => {
@@ -55,7 +57,11 @@ impl Pending {
                 Ok(answer)
             }
             Err(failure) if failure.is_retryable || failure.code.is_none() => {
-                Err(failure.hint("It is not known whether the order was taken. `reel video resume` finds out, without paying twice."))
+                Err(failure.hint(format!(
+                    "The order may have been taken, or not. `reel video resume` sends it again under its name, which buys it once; \
+                     `reel video resume {} --forget` drops it.",
+                    self.idempotency_key
+                )))
             }
             Err(failure) => {
                 self.forget()?;
@@ -84,12 +90,32 @@ impl Pending {
         }
     }
 
-    /// A key may hold what no file name can.
+    /// A key may hold what no file name can, and counts only at its host.
     fn file(&self) -> Result<PathBuf, Failure> {
-        let name = hex::encode(self.idempotency_key.as_bytes());
-        // The longest key would make a name that is too long.
-        let name = if name.len() > 200 { format!("{}-{}", &name[..160], name.len()) } else { name };
-        Ok(folder()?.join(format!("{name}.json")))
+        let name = Sha256::digest(format!("{}\n{}", self.host, self.idempotency_key));
+        Ok(folder()?.join(format!("{}.json", hex::encode(name))))
+    }
+
+    /// Another order under the same key is refused by the server: the note of the first must not be lost to it.
+    fn check_alone(&self) -> Result<(), Failure> {
+        let Some(earlier) = read(&self.file()?)? else { return Ok(()) };
+        if (&earlier.path, earlier.content()) == (&self.path, self.content()) {
+            return Ok(());
+        }
+        Err(Failure::new(
+            Exit::Conflict,
+            format!("{:?} is the name of another order, which is not done yet", self.idempotency_key),
+        )
+        .hint("`reel video resume --list` shows it. Nothing was ordered."))
+    }
+
+    /// What is ordered, at whichever price was promised for it.
+    fn content(&self) -> Value {
+        let mut body = self.body.clone();
+        if let Some(fields) = body.as_object_mut() {
+            fields.shift_remove("quoteId");
+        }
+        body
     }
 
     /// Every order that was not brought to its end, oldest first.
@@ -103,15 +129,22 @@ impl Pending {
         for entry in
             entries.flatten().filter(|entry| entry.path().extension().is_some_and(|end| end == "json"))
         {
-            let text = std::fs::read(entry.path()).map_err(Failure::local("could not read an order"))?;
-            let pending: Pending = serde_json::from_slice(&text).map_err(|error| {
-                Failure::new(Exit::Other, format!("{} can't be read: {error}", entry.path().display()))
-            })?;
-            found.push(pending);
+            found.extend(read(&entry.path())?);
         }
         found.sort_by_key(|pending| pending.started_at);
         Ok(found)
     }
+}
+
+/// `None` where there is no such file, perhaps no more.
+fn read(path: &Path) -> Result<Option<Pending>, Failure> {
+    let text = match std::fs::read(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Failure::local("could not read an order")(error)),
+    };
+    let unreadable = |error| Failure::new(Exit::Other, format!("{} can't be read: {error}", path.display()));
+    serde_json::from_slice(&text).map(Some).map_err(unreadable)
 }
 
 fn folder() -> Result<PathBuf, Failure> {

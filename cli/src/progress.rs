@@ -37,6 +37,11 @@ impl Progress {
         Progress { manner, told: String::new() }
     }
 
+    /// Tells nothing, for one of many.
+    pub fn quiet() -> Progress {
+        Progress { manner: Manner::Quiet, told: String::new() }
+    }
+
     /// Tells how far a task is.
     pub fn task(&mut self, task: &Task) {
         let state = task.state();

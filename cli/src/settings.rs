@@ -102,9 +102,12 @@ impl Settings {
         // A stored key goes only to the host that it was stored for: a project's file can't send it elsewhere.
         let is_its_host =
             |stored: &&Profile| parse_host(&stored.host).is_ok_and(|stored| stored == host.value);
-        let key = given(&global.api_key, "--api-key", "REEL_API_KEY")
-            .or_else(|| stored.filter(is_its_host).map(|stored| own(stored.api_key.clone())))
-            .map(|key| Setting { value: SecretString::from(key.value), origin: key.origin });
+        let said =
+            global.api_key.clone().map(|value| Setting { value, origin: "--api-key or REEL_API_KEY".into() });
+        let key = said.or_else(|| {
+            let Setting { value, origin } = own(stored.filter(is_its_host)?.api_key.clone());
+            Some(Setting { value: SecretString::from(value), origin })
+        });
         let model = shared(project.model);
         let max_credits = shared(project.max_credits);
         Ok(Settings { profile, host, key, model, max_credits, retries: global.retries })

@@ -8,8 +8,10 @@ use tokio_util::io::ReaderStream;
 use crate::client::Client;
 use crate::failure::Failure;
 
-/// What the server reads as something else than a file's name.
-const BEGINNINGS: [&str; 4] = ["https://", "http://", "data:", "upl_"];
+/// Addresses, which may have commas in them.
+const ADDRESSES: [&str; 3] = ["https://", "http://", "data:"];
+/// Ids of uploads and of tasks.
+const IDS: [&str; 2] = ["upl_", "tsk_"];
 
 /// Splits what was given with commas. A comma ends an input only where the next one begins, because addresses have commas of
 /// their own.
@@ -23,9 +25,9 @@ fn pieces(text: &str) -> Vec<String> {
     }
     let mut found: Vec<String> = Vec::new();
     for piece in text.split(',') {
-        let begins = is_address(piece.trim()) || Path::new(piece.trim()).is_file();
+        let begins = is_named(piece.trim()) || Path::new(piece.trim()).is_file();
         match found.last_mut() {
-            Some(last) if !begins && is_address(last) => {
+            Some(last) if !begins && starts(last, &ADDRESSES) => {
                 last.push(',');
                 last.push_str(piece);
             }
@@ -36,10 +38,14 @@ fn pieces(text: &str) -> Vec<String> {
     found
 }
 
-fn is_address(text: &str) -> bool {
-    BEGINNINGS
-        .iter()
-        .any(|start| text.get(..start.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(start)))
+/// Whether the server reads it as something else than a file's name.
+fn is_named(text: &str) -> bool {
+    starts(text, &ADDRESSES) || starts(text, &IDS)
+}
+
+fn starts(text: &str, starts: &[&str]) -> bool {
+    let is_it = |start: &&str| text.get(..start.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(start));
+    starts.iter().any(is_it)
 }
 
 /// Names each input in a way that the server can read it.
@@ -53,7 +59,7 @@ pub async fn bring(client: &Client, inputs: Vec<String>) -> Result<Vec<String>, 
 
 pub async fn bring_one(client: &Client, input: String) -> Result<String, Failure> {
     let path = Path::new(&input);
-    if is_address(&input) {
+    if is_named(&input) {
         return Ok(input);
     }
     if path.is_file() {
@@ -76,4 +82,24 @@ async fn send(client: &Client, path: &Path) -> Result<String, Failure> {
     let answer = client.upload("/api/uploads", length, body).await?;
     let id = answer["id"].as_str().map(str::to_owned);
     id.ok_or_else(|| Failure::local("the upload has no id")(client.host()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_comma_ends_an_input_only_where_the_next_one_begins() {
+        for (text, inputs) in [
+            ("https://a.example/x,y.png,upl_1", vec!["https://a.example/x,y.png", "upl_1"]),
+            ("upl_1,tsk_2,cat.png", vec!["upl_1", "tsk_2", "cat.png"]),
+            (
+                "data:image/png;base64,AAAA, https://b.example/z",
+                vec!["data:image/png;base64,AAAA", "https://b.example/z"],
+            ),
+            ("cat.png,dog.png,", vec!["cat.png", "dog.png"]),
+        ] {
+            assert_eq!(split(&[text.to_owned()]), inputs, "{text}");
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! `reel batch submit`: many orders from a file, each bought once however often the file is sent.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Args, Subcommand};
@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::Context;
+use super::video::save;
 use crate::client::Client;
-use crate::download::{Target, clip};
 use crate::failure::{Exit, Failure};
 use crate::order::{GENERATE, amount, credits, quote};
 use crate::output::{self, plain};
@@ -22,8 +22,9 @@ use crate::upload::{bring, split};
 
 /// Requests that are under way at once.
 const AT_ONCE: usize = 4;
-/// Fields of a line that are about files.
-const FILES: [&str; 2] = ["imageInput", "videoInput"];
+/// Where a line names files.
+const FILES: [&str; 5] =
+    ["/imageInput", "/videoInput", "/options/referenceImages", "/options/audioInput", "/options/lastFrame"];
 
 const AFTER_HELP: &str = "\
 Each line is one order as JSON, with the fields of `reel actions schema ai.video.generate`:
@@ -116,15 +117,20 @@ async fn read(client: &Client, args: &SubmitArgs) -> Result<Vec<Line>, Failure> 
     Ok(lines)
 }
 
-/// Uploads what lies on this machine.
+/// Uploads what lies on this machine. One file stays one: some fields take no list.
 async fn with_files(client: &Client, body: &mut Value) -> Result<(), Failure> {
-    for field in FILES {
-        let given: Vec<String> = match &body[field] {
+    for place in FILES {
+        let Some(given) = body.pointer_mut(place) else { continue };
+        let texts: Vec<String> = match &*given {
             Value::String(text) => vec![text.clone()],
             Value::Array(texts) => texts.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
             _ => continue,
         };
-        body[field] = json!(bring(client, split(&given)).await?);
+        let brought = bring(client, split(&texts)).await?;
+        *given = match (&*given, brought.as_slice()) {
+            (Value::String(_), [one]) => json!(one),
+            _ => json!(brought),
+        };
     }
     Ok(())
 }
@@ -177,20 +183,14 @@ async fn order(context: &Context, client: &Client, args: &SubmitArgs, line: Line
         if let Some(failure) = task.failure() {
             return Err(failure);
         }
-        let path = save(context, client, folder, task.id()).await?;
+        let mut silent = Progress::quiet();
+        let saved = save(client, &task, Some(&folder.join("")), &mut silent).await?;
         told["status"] = json!("success");
         told["creditsUsed"] = task.0["creditsUsed"].clone();
-        told["localPath"] = json!(path);
+        told["localPath"] = json!(saved.first());
+        saved.iter().for_each(|path| context.say(&format!("saved {}", path.display())));
     }
     Ok(told)
-}
-
-async fn save(context: &Context, client: &Client, folder: &Path, task: &str) -> Result<PathBuf, Failure> {
-    let path = folder.join(format!("{task}.mp4"));
-    let mut silent = Progress::new(&crate::args::Global { quiet: true, ..context.global.clone() });
-    clip(client, task, 0, &Target::File(path.clone()), &mut silent).await?;
-    context.say(&format!("saved {}", path.display()));
-    Ok(path)
 }
 
 /// What became of each line; the first failure decides the exit code.

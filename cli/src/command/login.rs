@@ -59,7 +59,7 @@ fn key(global: &Global, args: &LoginArgs) -> Result<SecretString, Failure> {
                 .map_err(Failure::local("could not read the key from stdin"))?;
             text
         }
-        Some(key) => key.clone(),
+        Some(key) => key.expose_secret().to_owned(),
         None if std::io::stdin().is_terminal() => {
             rpassword::prompt_password("API key: ").map_err(Failure::local("could not read the key"))?
         }

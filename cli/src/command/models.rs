@@ -149,6 +149,11 @@ async fn fields(context: &Context, client: &Client, args: &ModelArgs) -> Result<
     output::table(&schema::HEADER, schema::rows(&told))
 }
 
+/// What `reel quote --matrix` shows, too.
+pub async fn price_list(context: &Context, client: &Client, id: String) -> Result<(), Failure> {
+    prices(context, &ModelArgs { id }.read(client).await?)
+}
+
 fn prices(context: &Context, model: &Value) -> Result<(), Failure> {
     if context.as_json() {
         return output::json(&model["prices"]);

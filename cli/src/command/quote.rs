@@ -1,14 +1,12 @@
 //! `reel quote`.
 
 use clap::Args;
-use serde_json::Value;
 
 use super::Context;
-use crate::client::{Client, segment};
+use super::models::price_list;
 use crate::failure::Failure;
 use crate::order::{OrderArgs, quote};
 use crate::output::{self, moment, plain};
-use crate::price;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -28,7 +26,7 @@ pub struct QuoteArgs {
 pub async fn run(context: &Context, args: QuoteArgs) -> Result<(), Failure> {
     let client = context.client()?;
     if args.matrix {
-        return matrix(context, &client, args.order.model.as_deref().unwrap_or_default()).await;
+        return price_list(context, &client, args.order.model.unwrap_or_default()).await;
     }
     let body = args.order.body(&client, &context.settings).await?;
     let quote = quote(&client, &body).await?;
@@ -43,13 +41,4 @@ pub async fn run(context: &Context, args: QuoteArgs) -> Result<(), Failure> {
         ("good until", moment(&quote["expiresAt"])),
         ("warnings", plain(&quote["warnings"])),
     ])
-}
-
-async fn matrix(context: &Context, client: &Client, model: &str) -> Result<(), Failure> {
-    let model: Value = client.get(&format!("/api/ai/models/{}", segment(model)), &[]).await?;
-    if context.as_json() {
-        return output::json(&model["prices"]);
-    }
-    let (header, rows) = price::matrix(&model);
-    output::table(&header, rows)
 }

@@ -27,6 +27,8 @@ use crate::progress::Progress;
 use crate::task::{Task, follow};
 
 const QUERY: &str = "/api/actions/ai.video.query";
+/// What to do with an order that is stored.
+pub const RESUME: &str = "Go on with `reel video resume`.";
 
 #[derive(Debug, Subcommand)]
 pub enum VideoCommand {
@@ -129,21 +131,13 @@ async fn finish(
     timeout: Duration,
 ) -> Result<(), Failure> {
     let id = pending.task();
-    let mut progress = Progress::new(&context.global);
-    let followed = interruptible(follow(client, id, Some(timeout), |task| progress.task(task)), || {
-        Failure::new(Exit::Interrupted, format!("interrupted; the task {id} goes on"))
-            .hint("Go on with `reel video resume`; stop the task with `reel video cancel TASK_ID`.")
-    });
-    let followed = followed.await;
-    progress.clear();
-    let Some(task) = followed? else {
+    let Some(task) = until_ended(context, client, id, Some(timeout), |_| {}, RESUME).await? else {
         show(context, client, id, &[]).await?;
-        return Err(Failure::new(Exit::Timeout, format!("the task {id} is not done yet; it goes on"))
-            .hint("Go on with `reel video resume`."));
+        return Err(late(id, RESUME));
     };
+    let mut progress = Progress::new(&context.global);
     let saved = interruptible(save(client, &task, pending.out.as_deref(), &mut progress), || {
-        Failure::new(Exit::Interrupted, "interrupted while downloading")
-            .hint("Go on with `reel video resume`.")
+        Failure::new(Exit::Interrupted, "interrupted while downloading").hint(RESUME)
     });
     let saved = saved.await?;
     pending.forget()?;
@@ -154,8 +148,34 @@ async fn finish(
     task.failure().map_or(Ok(()), Err)
 }
 
+/// Follows a task to its end, with progress on stderr; `None` when the time is over first. Ctrl-C leaves the task alone.
+pub async fn until_ended(
+    context: &Context,
+    client: &Client,
+    id: &str,
+    timeout: Option<Duration>,
+    mut tell: impl FnMut(&Task),
+    go_on: &str,
+) -> Result<Option<Task>, Failure> {
+    let mut progress = Progress::new(&context.global);
+    let told = |task: &Task| {
+        progress.task(task);
+        tell(task);
+    };
+    let interrupted = || {
+        Failure::new(Exit::Interrupted, format!("interrupted; the task {id} goes on"))
+            .hint(format!("{go_on} Stop it with `reel video cancel {id}`."))
+    };
+    interruptible(follow(client, id, timeout, told), interrupted).await
+}
+
+/// Of a task that did not end in time.
+pub fn late(id: &str, go_on: &str) -> Failure {
+    Failure::new(Exit::Timeout, format!("the task {id} is not done yet; it goes on")).hint(go_on)
+}
+
 /// Saves every clip of a task that has ended, and answers where they are.
-async fn save(
+pub async fn save(
     client: &Client,
     task: &Task,
     out: Option<&std::path::Path>,
@@ -187,7 +207,7 @@ async fn interruptible<T>(
 }
 
 /// The task in the words of the actions.
-async fn query(client: &Client, id: &str) -> Result<Value, Failure> {
+pub async fn query(client: &Client, id: &str) -> Result<Value, Failure> {
     let answer = client
         .repeated(|| client.request(reqwest::Method::POST, QUERY).json(&json!({ "taskId": id })))
         .await?;

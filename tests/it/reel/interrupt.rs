@@ -16,6 +16,7 @@ use crate::program::PATIENCE;
 on_both_engines!(
     ctrl_c_leaves_the_task_alone_and_it_is_gone_on_with,
     an_order_whose_answer_never_came_is_bought_once,
+    the_name_of_an_order_under_way_is_no_other_s,
     a_download_goes_on_where_it_was_and_nothing_damaged_gets_its_name,
     a_clip_is_streamed_to_stdout,
 );
@@ -173,6 +174,25 @@ async fn an_order_whose_answer_never_came_is_bought_once(app: TestApp) -> TestAp
     assert!(is_playable(&reel.path("fox.mp4")));
     assert_eq!((tasks(&app, &customer).await.len(), app.fake.accepted()), (1, 1));
     assert_eq!(app.balance(&customer).await, (json!(70), json!(0)));
+    app
+}
+
+async fn the_name_of_an_order_under_way_is_no_other_s(app: TestApp) -> TestApp {
+    let app = app.with_worker().await;
+    let customer = app.customer(Mode::Test, 100).await;
+    let reel = Reel::of(&app, &customer);
+    let order = |prompt: &'static str| {
+        ["video", "generate", "--prompt", prompt, "--idempotency-key", "fox-1", "--timeout", "1s"]
+    };
+    reel.run(&order("[sandbox:hang]")).await.expect(8);
+    let other = reel.run(&order("a fox")).await.expect(9);
+    assert!(other.stderr.contains("Nothing was ordered"), "{}", other.stderr);
+    let noted = reel.json(&["video", "resume", "--list"]).await;
+    assert_eq!(noted[0]["body"]["prompt"], json!("[sandbox:hang]"));
+    reel.run(&order("[sandbox:hang]")).await.expect(8);
+    assert_eq!(tasks(&app, &customer).await.len(), 1);
+    reel.run(&["video", "resume", "fox-1", "--forget"]).await.expect(0);
+    assert_eq!(reel.json(&["video", "resume", "--list"]).await, json!([]));
     app
 }
 

@@ -8,17 +8,16 @@ use reqwest::Method;
 use serde_json::{Map, Value, json};
 
 use super::super::Context;
+use super::super::video::{RESUME, late, query, until_ended};
 use super::ACTIONS;
 use crate::client::{Client, segment};
-use crate::failure::{Exit, Failure};
+use crate::failure::Failure;
+use crate::order::{self, json_or_text};
 use crate::output::{self, cell};
 use crate::pending::Pending;
-use crate::progress::Progress;
-use crate::task::follow;
 
 const GENERATE: &str = "ai.video.generate";
 const GENERATE_AND_WAIT: &str = "ai.video.generate_and_wait";
-const QUERY: &str = "/api/actions/ai.video.query";
 /// Those that are the same however often they are sent.
 const REPEATABLE: [&str; 3] = ["ai.video.quote", "ai.video.query", "storage.upload"];
 /// What the server waits when nothing is said.
@@ -63,8 +62,7 @@ pub async fn run(context: &Context, args: RunArgs) -> Result<(), Failure> {
             let wait = wait(&body);
             // The wait is this program's: no connection stays open that long.
             let body = without_wait(body);
-            let path = format!("{ACTIONS}/{GENERATE}");
-            let order = Pending::new(&client, &path, body, args.idempotency_key);
+            let order = Pending::new(&client, order::GENERATE, body, args.idempotency_key);
             generate_and_wait(context, &client, order, wait).await
         }
         _ if args.idempotency_key.is_some() => Err(Failure::usage(format!(
@@ -88,26 +86,12 @@ async fn generate_and_wait(
     wait: Duration,
 ) -> Result<(), Failure> {
     order.place(client).await?;
-    let id = order.task().to_owned();
-    let mut progress = Progress::new(&context.global);
-    let followed = tokio::select! {
-        followed = follow(client, &id, Some(wait), |task| progress.task(task)) => followed,
-        _ = tokio::signal::ctrl_c() => {
-            progress.clear();
-            return Err(Failure::new(Exit::Interrupted, format!("interrupted; the task {id} goes on"))
-                .hint("Go on with `reel video resume`; stop the task with `reel video cancel TASK_ID`."));
-        }
-    };
-    progress.clear();
-    let task = followed?;
+    let id = order.task();
+    let ended = until_ended(context, client, id, Some(wait), |_| {}, RESUME).await?;
+    show(context, &query(client, id).await?)?;
+    let Some(task) = ended else { return Err(late(id, RESUME)) };
     order.forget()?;
-    let build = || client.request(Method::POST, QUERY).json(&json!({ "taskId": id }));
-    show(context, &client.repeated(build).await?.body["data"])?;
-    match task {
-        Some(task) => task.failure().map_or(Ok(()), Err),
-        None => Err(Failure::new(Exit::Timeout, format!("the task {id} is not done yet; it goes on"))
-            .hint(format!("Go on with `reel video watch {id}`."))),
-    }
+    task.failure().map_or(Ok(()), Err)
 }
 
 /// Milliseconds as a number or as text, as the server takes them.
@@ -176,8 +160,7 @@ fn field(text: &str) -> Result<(String, Value), String> {
     if name.split('.').any(str::is_empty) {
         return Err("a field needs a name".to_owned());
     }
-    let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
-    Ok((name.to_owned(), value))
+    Ok((name.to_owned(), json_or_text(value)))
 }
 
 #[cfg(test)]

@@ -5,12 +5,11 @@ use std::time::Duration;
 use clap::Args;
 
 use super::super::Context;
-use super::{TaskId, interruptible, show};
-use crate::failure::{Exit, Failure};
+use super::{TaskId, late, show, until_ended};
+use crate::failure::Failure;
 use crate::order::timeout;
 use crate::output;
-use crate::progress::Progress;
-use crate::task::follow;
+use crate::task::Task;
 
 #[derive(Clone, Debug, Args)]
 pub struct WatchArgs {
@@ -27,25 +26,16 @@ pub struct WatchArgs {
 pub async fn run(context: &Context, args: WatchArgs) -> Result<(), Failure> {
     let client = context.client()?;
     let id = args.id.get();
-    let mut progress = Progress::new(&context.global);
+    let go_on = format!("Look again with `reel video watch {id}`.");
     let mut told = Ok(());
-    let tell = |task: &crate::task::Task| {
-        progress.task(task);
-        if args.jsonl {
+    let tell = |task: &Task| {
+        if args.jsonl && told.is_ok() {
             told = output::json_line(&task.0);
         }
     };
-    let followed = interruptible(follow(&client, id, args.timeout, tell), || {
-        Failure::new(Exit::Interrupted, format!("interrupted; the task {id} goes on"))
-            .hint(format!("Look again with `reel video watch {id}`."))
-    });
-    let followed = followed.await?;
+    let ended = until_ended(context, &client, id, args.timeout, tell, &go_on).await?;
     told?;
-    progress.clear();
-    let Some(task) = followed else {
-        return Err(Failure::new(Exit::Timeout, format!("the task {id} is not done yet; it goes on"))
-            .hint(format!("Look again with `reel video watch {id}`.")));
-    };
+    let Some(task) = ended else { return Err(late(id, &go_on)) };
     if !args.jsonl {
         show(context, &client, id, &[]).await?;
     }
