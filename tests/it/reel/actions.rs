@@ -66,7 +66,7 @@ async fn an_action_that_waits_ends_with_its_task(app: TestApp) -> TestApp {
     assert!(failed.stdout.contains("failed"), "{}", failed.stdout);
     let late = [&wait[..], &["prompt=[sandbox:hang]", "timeoutMs=1"]].concat();
     let late = reel.run(&late).await.expect(8);
-    assert!(late.stderr.contains("reel video resume"), "{}", late.stderr);
+    assert!(late.stderr.contains("reel video watch"), "{}", late.stderr);
     assert_eq!(reel.json(&["video", "resume", "--list"]).await, json!([]));
     let running = reel.json(&["video", "list", "-n", "1"]).await;
     reel.run(&["video", "cancel", running["data"][0]["taskId"].as_str().unwrap()]).await.expect(0);

@@ -88,10 +88,13 @@ async fn generate_and_wait(
     order.place(client).await?;
     let id = order.task();
     let ended = until_ended(context, client, id, Some(wait), |_| {}, RESUME).await?;
-    show(context, &query(client, id).await?)?;
-    let Some(task) = ended else { return Err(late(id, RESUME)) };
+    // The answer names the task, which is all that it takes to go on.
     order.forget()?;
-    task.failure().map_or(Ok(()), Err)
+    show(context, &query(client, id).await?)?;
+    match ended {
+        Some(task) => task.failure().map_or(Ok(()), Err),
+        None => Err(late(id, &format!("Go on with `reel video watch {id}`."))),
+    }
 }
 
 /// Milliseconds as a number or as text, as the server takes them.
