@@ -79,7 +79,11 @@ async fn send(client: &Client, path: &Path) -> Result<String, Failure> {
         tokio::fs::File::open(path).await.map_err(Failure::local(format!("could not read {shown}")))?;
     let length = file.metadata().await.map_err(Failure::local(format!("could not read {shown}")))?.len();
     let body = Body::wrap_stream(ReaderStream::new(file));
-    let answer = client.upload("/api/uploads", length, body).await?;
+    let answer = client.upload("/api/uploads", length, body).await;
+    let answer = answer.map_err(|failure| {
+        let message = format!("{shown}: {}", failure.message);
+        failure.say(message)
+    })?;
     let id = answer["id"].as_str().map(str::to_owned);
     id.ok_or_else(|| Failure::local("the upload has no id")(client.host()))
 }

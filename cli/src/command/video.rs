@@ -10,7 +10,7 @@ mod remix;
 mod resume;
 mod watch;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -120,14 +120,16 @@ async fn carry_out(
         pending.forget()?;
         return show(context, client, pending.task(), &[]).await;
     }
-    finish(context, client, &pending, wait.timeout).await
+    // Told as it was typed.
+    finish(context, client, &pending, wait.out.as_deref(), wait.timeout).await
 }
 
-/// Waits for an order that was placed, and saves its clips where they were to go.
+/// Waits for an order that was placed, and saves its clips.
 async fn finish(
     context: &Context,
     client: &Client,
     pending: &Pending,
+    out: Option<&Path>,
     timeout: Duration,
 ) -> Result<(), Failure> {
     let id = pending.task();
@@ -136,12 +138,12 @@ async fn finish(
         return Err(late(id, RESUME));
     };
     let mut progress = Progress::new(&context.global);
-    let saved = interruptible(save(client, &task, pending.out.as_deref(), &mut progress), || {
+    let saved = interruptible(save(client, &task, out, &mut progress), || {
         Failure::new(Exit::Interrupted, "interrupted while downloading").hint(RESUME)
     });
     let saved = saved.await?;
     pending.forget()?;
-    let to_stdout = pending.out.as_deref().is_some_and(|out| out.as_os_str() == "-");
+    let to_stdout = out.is_some_and(|out| out.as_os_str() == "-");
     if !to_stdout {
         show(context, client, id, &saved).await?;
     }
@@ -178,7 +180,7 @@ pub fn late(id: &str, go_on: &str) -> Failure {
 pub async fn save(
     client: &Client,
     task: &Task,
-    out: Option<&std::path::Path>,
+    out: Option<&Path>,
     progress: &mut Progress,
 ) -> Result<Vec<PathBuf>, Failure> {
     let Some(out) = out else { return Ok(Vec::new()) };

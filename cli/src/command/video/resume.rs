@@ -85,7 +85,7 @@ async fn go_on(context: &Context, mut pending: Pending, timeout: Duration) -> Re
     if pending.task_id.is_none() {
         pending.place(&client).await?;
     }
-    finish(context, &client, &pending, timeout).await
+    finish(context, &client, &pending, pending.out.as_deref(), timeout).await
 }
 
 fn list(context: &Context, pending: &[Pending]) -> Result<(), Failure> {
