@@ -50,7 +50,8 @@ async fn the_published_examples_work_as_they_are_written(app: TestApp) -> TestAp
     let told = ["taskId", "status", "videoUrl", "localPath", "url", "provider", "model", "creditsUsed"];
     assert_eq!(names, told);
     assert_eq!((&made["status"], &made["provider"]), (&json!("success"), &json!("kie")));
-    assert!(is_playable(std::path::Path::new(made["localPath"].as_str().unwrap())));
+    assert_eq!(made["localPath"], json!("./output/motion.mp4"));
+    assert!(is_playable(&reel.path("output/motion.mp4")));
     let queried = reel.json(&["video", "query", "--task-id", &id(&made)]).await;
     assert_eq!((&queried["taskId"], &queried["status"]), (&made["taskId"], &json!("success")));
     assert_eq!(queried["localPath"], Value::Null);
@@ -92,6 +93,11 @@ async fn an_order_has_all_that_was_said_and_local_files_are_uploaded(app: TestAp
         ["prompt", "model", "inputMode", "duration", "resolution", "externalTaskId"].map(|name| &task[name]);
     let said = json!(["The cat wakes up", "kling-3.0/video", "image_to_video", 5, "720p", "scene-7"]);
     assert_eq!(json!(told), said);
+    std::fs::write(reel.path("notes.png"), "no picture").unwrap();
+    let odd =
+        ["video", "generate", "--prompt", "x", "--scene", "image-to-video", "--image-input", "notes.png"];
+    let ran = reel.run(&odd).await.expect(2);
+    assert!(ran.stderr.contains("notes.png: "), "{}", ran.stderr);
     let missing =
         ["video", "generate", "--prompt", "x", "--scene", "image-to-video", "--image-input", "dog.png"];
     let ran = reel.run(&missing).await.expect(2);
