@@ -7,7 +7,6 @@
 //!
 //! Tasks are billed by tokens, which a finished one tells.
 
-mod flags;
 mod order;
 mod refusal;
 
@@ -26,6 +25,7 @@ use super::{
     ProviderError, Rate, Reconcile, RemoteClip, Submission, UpstreamId, rate,
 };
 use order::MARK;
+pub(super) use order::parts;
 use refusal::{class_of, judged};
 
 pub const ADAPTER: Adapter = Adapter { name: "ark", key: "key", settings: SETTINGS, challenge: None, open };

@@ -1,12 +1,13 @@
 //! Google by the Gemini API: Veo, and Gemini Omni's interactions. Facts from ai.google.dev, python-genai and Google's API
 //! descriptions, 2026.
 //!
-//! Pictures go in the body. A finished clip is a file of theirs that needs the key. Nothing of ours is shown in what it says of
+//! Pictures go in the body, videos are uploaded before. A finished clip is a file of theirs that needs the key. Nothing of ours is shown in what it says of
 //! a task, and there is no list. An id of ours is the path that it is asked about with.
 
 pub(super) mod files;
 mod omni;
 pub(super) mod refusal;
+mod upload;
 pub(super) mod veo;
 
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
 use url::Url;
 
 use super::instance::{Adapter, Opening};
@@ -65,7 +67,7 @@ impl Provider for Google {
     async fn submit(&self, submission: &Submission) -> Result<UpstreamId, ProviderError> {
         let is_omni = submission.native_id.starts_with("gemini-omni");
         let (path, body) = match is_omni {
-            true => (INTERACTIONS.to_owned(), omni::body(submission, self.earlier(submission)).await?),
+            true => (INTERACTIONS.to_owned(), self.interaction(submission).await?),
             false => {
                 let path = format!("models/{}:predictLongRunning", segment(&submission.native_id));
                 (path, veo::body(submission, false).await?)
@@ -110,6 +112,15 @@ impl Provider for Google {
 impl Google {
     fn signed(&self, call: Call) -> Call {
         call.secret(KEY, &self.key)
+    }
+
+    async fn interaction(&self, submission: &Submission) -> Result<Value, ProviderError> {
+        let earlier = self.earlier(submission);
+        let mut videos = Vec::new();
+        for video in omni::videos(submission, earlier)? {
+            videos.push(self.uploaded(video).await?);
+        }
+        omni::body(submission, earlier, videos).await
     }
 
     /// The interaction that made the video that this one goes on from.

@@ -25,6 +25,7 @@ use super::{
     Submission, UpstreamId, rate,
 };
 use crate::video::request::MediaRole;
+pub(super) use body::mode;
 use kind::Kind;
 use token::Token;
 

@@ -6,6 +6,7 @@
 
 mod answer;
 mod body;
+mod metadata;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -7,7 +7,10 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use futures_util::stream::BoxStream;
+use reqwest::header::{
+    AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER,
+};
 use reqwest::{Client, Method, RequestBuilder, redirect};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
@@ -15,6 +18,7 @@ use url::Url;
 
 use super::json::seconds_at;
 use super::{ClipSource, FailureCode, ProviderError};
+use crate::media::StoreError;
 
 /// How long an upstream may take to accept a connection.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -180,7 +184,19 @@ impl Call {
 
     /// A body of exactly these bytes, such as one that was signed.
     pub fn body(mut self, content_type: &str, body: Vec<u8>) -> Self {
-        self.request = self.request.header("content-type", content_type).body(body);
+        self.request = self.request.header(CONTENT_TYPE, content_type).body(body);
+        self
+    }
+
+    /// A body of so many bytes that is sent as it is read.
+    pub fn stream(
+        mut self,
+        content_type: &str,
+        bytes: u64,
+        chunks: BoxStream<'static, Result<Bytes, StoreError>>,
+    ) -> Self {
+        let headers = self.request.header(CONTENT_TYPE, content_type).header(CONTENT_LENGTH, bytes);
+        self.request = headers.body(reqwest::Body::wrap_stream(chunks));
         self
     }
 

@@ -63,6 +63,8 @@ pub struct Model {
     pub max_audios: usize,
     /// What the family's providers take of each file.
     pub inputs: InputLimits,
+    /// Whether the family's makers read flags in prompts, such as `--dur 12`. They are not sent.
+    pub flags_in_prompts: bool,
     pub prompt_max_chars: usize,
     pub prompt_required: bool,
     /// Modes in which it is not, although otherwise it is.

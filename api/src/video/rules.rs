@@ -6,6 +6,7 @@
 
 mod extra;
 mod field;
+mod flags;
 mod general;
 mod media;
 mod model;

@@ -12,6 +12,7 @@ on_both_engines!(
     what_is_left_out_is_billed_and_sent_as_the_catalog_says,
     a_provider_s_own_words_are_billed_and_sent_as_what_they_mean,
     what_was_not_priced_reaches_no_provider,
+    flags_in_a_prompt_are_neither_billed_nor_sent,
 );
 
 const GENERATE: &str = "/api/ai/video/generate";
@@ -84,5 +85,23 @@ async fn what_was_not_priced_reaches_no_provider(app: TestApp) -> TestApp {
         app.post(&customer, GENERATE, &wan(json!({ "extra": { stranger: 15 } }))).await.expect(400);
     }
     assert_eq!(app.balance(&customer).await, (json!(70), json!(0)));
+    app
+}
+
+async fn flags_in_a_prompt_are_neither_billed_nor_sent(app: TestApp) -> TestApp {
+    let app = app.with_worker().await;
+    let customer = app.customer(Mode::Live, 100).await;
+    let body = |prompt| json!({ "model": "bytedance/seedance-1.5-pro", "inputMode": "text_to_video", "prompt": prompt });
+    let (plain, _) = made(&app, &customer, &body("a boat")).await;
+    let (credits, sent) = made(&app, &customer, &body("a boat --dur 12 --rs 1080p")).await;
+    assert_eq!((credits, seconds_and_size(&sent)), (plain, (5, "720p", (1_280, 720))));
+    assert_eq!(sent.prompt, "a boat");
+    let accepted = app.post(&customer, GENERATE, &body("a boat --dur 12")).await.expect(200);
+    let warning =
+        "prompt: flags (--word value) are not sent; there are duration, resolution, aspectRatio and seed";
+    assert_eq!(accepted["warnings"], json!([warning]));
+    let refused = app.post(&customer, GENERATE, &body("--dur 12")).await.expect(400);
+    let reason = &refused["details"]["fieldErrors"]["prompt"][0];
+    assert_eq!(reason, "Nothing is left of it without its flags (--word value), which are not sent");
     app
 }

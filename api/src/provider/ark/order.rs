@@ -2,7 +2,6 @@
 
 use serde_json::{Map, Value, json};
 
-use super::flags::without_flags;
 use crate::provider::Submission;
 use crate::video::catalog::InputMode;
 use crate::video::request::MediaRole;
@@ -31,9 +30,6 @@ pub(super) fn body(submission: &Submission, marks: bool) -> Result<Value, &'stat
         return Err(reason);
     }
     let content = content(submission);
-    if content.is_empty() {
-        return Err("nothing is left of the prompt without its flags");
-    }
     let mut body = Map::new();
     let mut put = |name: &str, value: Value| body.insert(name.to_owned(), value);
     put("model", json!(submission.native_id));
@@ -100,8 +96,13 @@ fn beyond(submission: &Submission) -> Option<&'static str> {
 }
 
 fn content(submission: &Submission) -> Vec<Value> {
-    let prompt = without_flags(&submission.prompt);
+    let prompt = &submission.prompt;
     let text = (!prompt.is_empty()).then(|| json!({ "type": "text", "text": prompt }));
+    text.into_iter().chain(parts(submission)).collect()
+}
+
+/// The media of a request, each with its role.
+pub(in crate::provider) fn parts(submission: &Submission) -> Vec<Value> {
     let media = PARTS.into_iter().flat_map(|(role, kind, name)| {
         submission.all(role).map(move |medium| {
             let mut part = json!({ "type": kind });
@@ -110,7 +111,7 @@ fn content(submission: &Submission) -> Vec<Value> {
             part
         })
     });
-    text.into_iter().chain(media).collect()
+    media.collect()
 }
 
 /// Edits and extensions take their picture from the video that they start with.

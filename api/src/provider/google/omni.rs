@@ -8,24 +8,17 @@ use super::files::{inline, too_large};
 use super::refusal::verdict;
 use super::veo::{Said, Source};
 use crate::provider::json::{decimal_at, text_at, url_at};
-use crate::provider::{FailureCode, Progress, ProviderError, Submission};
+use crate::provider::{FailureCode, Progress, ProviderError, Submission, SubmissionMedia};
 use crate::video::catalog::InputMode;
 use crate::video::request::MediaRole;
 
-/// The body of a submission; `earlier` is the interaction that it goes on from.
-pub async fn body(submission: &Submission, earlier: Option<&str>) -> Result<Value, ProviderError> {
-    let unsupported = |reason| Err(ProviderError::refused(FailureCode::Unsupported, reason, None));
-    let has_video = submission.one(MediaRole::SourceVideo).or(submission.one(MediaRole::ReferenceVideo));
-    if has_video.is_some() && earlier.is_none() {
-        return unsupported("only what was made there can be gone on with");
-    }
-    if submission.one(MediaRole::LastFrame).is_some() {
-        return unsupported("there is no last frame");
-    }
-    if let Some(reason) = too_large(submission) {
-        return unsupported(reason);
-    }
-    let mut input = Vec::new();
+/// The body of a submission; `earlier` is the interaction that it goes on from, `videos` are what they have of ours.
+pub async fn body(
+    submission: &Submission,
+    earlier: Option<&str>,
+    videos: Vec<Value>,
+) -> Result<Value, ProviderError> {
+    let mut input = videos;
     let images = submission.media.iter().filter(|medium| medium.role.is_image());
     for medium in images {
         let (kind, bytes) = inline(medium).await?;
@@ -54,6 +47,25 @@ pub async fn body(submission: &Submission, earlier: Option<&str>) -> Result<Valu
         body["previous_interaction_id"] = json!(earlier);
     }
     Ok(body)
+}
+
+/// The videos that they have to be given first, or why this is not made there.
+pub fn videos<'a>(
+    submission: &'a Submission,
+    earlier: Option<&str>,
+) -> Result<Vec<&'a SubmissionMedia>, ProviderError> {
+    let unsupported = |reason| Err(ProviderError::refused(FailureCode::Unsupported, reason, None));
+    if submission.mode == InputMode::VideoExtend && earlier.is_none() {
+        return unsupported("only what was made there can be gone on with");
+    }
+    if submission.one(MediaRole::LastFrame).is_some() {
+        return unsupported("there is no last frame");
+    }
+    if let Some(reason) = too_large(submission) {
+        return unsupported(reason);
+    }
+    let source = submission.all(MediaRole::SourceVideo).filter(|_| earlier.is_none());
+    Ok(source.chain(submission.all(MediaRole::ReferenceVideo)).collect())
 }
 
 fn task(mode: InputMode) -> &'static str {

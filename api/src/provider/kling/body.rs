@@ -50,8 +50,8 @@ pub fn body(kind: Kind, submission: &Submission, source: Option<&str>) -> Result
     Ok(Value::Object(body))
 }
 
-/// The oldest model with sound makes it in pro only; the price of sound there is that of pro.
-fn mode(submission: &Submission) -> Result<&'static str, &'static str> {
+/// A size, in their words. The oldest model with sound makes it in pro only; the price of sound there is that of pro.
+pub(in crate::provider) fn mode(submission: &Submission) -> Result<&'static str, &'static str> {
     match submission.resolution.as_str() {
         "720p" if submission.audio && submission.native_id == "kling-v2-6" => Ok("pro"),
         "720p" => Ok("std"),

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::metadata::metadata;
 use crate::provider::Submission;
 use crate::video::catalog::InputMode;
 use crate::video::request::MediaRole;
@@ -63,8 +64,7 @@ pub fn wide(submission: &Submission) -> Order {
         body["aspect_ratio"] = json!(submission.aspect_ratio);
     }
     media(&mut body, submission);
-    // The others have no field for it.
-    if matches!(submission.native_id.as_str(), "kling-v2-6" | "kling-v3" | "kling-video") {
+    if has_sound(submission) {
         body["sound"] = json!(if submission.audio { "on" } else { "off" });
     }
     if let Some(negative) = &submission.negative_prompt {
@@ -85,12 +85,20 @@ pub fn wide(submission: &Submission) -> Order {
         body["callback_url"] = json!(url);
     }
     body["external_task_id"] = json!(submission.submit_key);
+    if let Some(metadata) = metadata(submission) {
+        body["metadata"] = metadata;
+    }
     for (name, value) in &submission.extra {
         if body.get(name).is_none() {
             body[name.as_str()] = value.clone();
         }
     }
     Ok(("videos".to_owned(), body))
+}
+
+/// Whether there is a switch for it. The others' makers decide.
+pub(super) fn has_sound(submission: &Submission) -> bool {
+    matches!(submission.native_id.as_str(), "kling-v2-6" | "kling-v3" | "kling-video")
 }
 
 fn media(body: &mut Value, submission: &Submission) {

@@ -30,6 +30,8 @@ pub struct CatalogFile {
 struct FamilyFile {
     name: String,
     inputs: InputLimits,
+    #[serde(default)]
+    flags_in_prompts: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -140,8 +142,8 @@ impl CatalogFile {
     pub fn build(self) -> Result<Catalog, CatalogError> {
         let mut problems = Vec::new();
         let providers = providers(self.provider, &mut problems);
-        let inputs = inputs(self.family, &self.model, &mut problems);
-        let models = self.model.into_iter().filter_map(|file| model(file, &inputs, &mut problems));
+        let families = families(self.family, &self.model, &mut problems);
+        let models = self.model.into_iter().filter_map(|file| model(file, &families, &mut problems));
         let models: Vec<Arc<Model>> = models.map(Arc::new).collect();
         let by_name = names(&models, &mut problems);
         let ids: BTreeSet<String> = models.iter().map(|model| model.id.clone()).collect();
@@ -158,21 +160,22 @@ impl CatalogFile {
     }
 }
 
-fn inputs(
+fn families(
     files: Vec<FamilyFile>,
     models: &[ModelFile],
     problems: &mut Vec<String>,
-) -> HashMap<String, InputLimits> {
-    let mut inputs = HashMap::new();
-    for FamilyFile { name, inputs: limits } in files {
+) -> HashMap<String, FamilyFile> {
+    let mut families = HashMap::new();
+    for family in files {
+        let name = family.name.clone();
         if !models.iter().any(|model| model.family == name) {
             problems.push(format!("family {name} has no model"));
         }
-        if inputs.insert(name.clone(), limits).is_some() {
+        if families.insert(name.clone(), family).is_some() {
             problems.push(format!("family {name} is there twice"));
         }
     }
-    inputs
+    families
 }
 
 fn providers(files: Vec<ProviderFile>, problems: &mut Vec<String>) -> Vec<Provider> {
@@ -207,15 +210,17 @@ fn names(models: &[Arc<Model>], problems: &mut Vec<String>) -> HashMap<String, u
 
 fn model(
     file: ModelFile,
-    inputs: &HashMap<String, InputLimits>,
+    families: &HashMap<String, FamilyFile>,
     problems: &mut Vec<String>,
 ) -> Option<Model> {
+    let family = families.get(&file.family);
     let durations = durations(&file, problems)?;
     let audio = audio(&file, problems);
     Some(Model {
         durations,
         audio,
-        inputs: inputs.get(&file.family).copied().unwrap_or_default(),
+        inputs: family.map(|family| family.inputs).unwrap_or_default(),
+        flags_in_prompts: family.is_some_and(|family| family.flags_in_prompts),
         id: file.id,
         aliases: file.aliases,
         family: file.family,

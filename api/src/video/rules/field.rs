@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Review;
+use super::flags::without_flags;
 use crate::video::catalog::{AspectRatio, Audio, InputMode, OptionName, Resolution, join};
 
 impl Review<'_> {
@@ -34,7 +35,22 @@ impl Review<'_> {
             Some(text) => self.length("prompt", text),
             None => {}
         }
-        prompt
+        if self.model.flags_in_prompts { prompt.map(|text| self.without_flags(text)) } else { prompt }
+    }
+
+    /// A prompt that can't change what is priced.
+    fn without_flags(&mut self, prompt: String) -> String {
+        let left = without_flags(&prompt);
+        if left.is_empty() {
+            self.error(
+                "prompt",
+                "Nothing is left of it without its flags (--word value), which are not sent",
+            );
+        } else if left != prompt.trim() {
+            let fields = "duration, resolution, aspectRatio and seed";
+            self.warn(format!("prompt: flags (--word value) are not sent; there are {fields}"));
+        }
+        left
     }
 
     fn needs_prompt(&self) -> bool {

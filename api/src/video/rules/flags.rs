@@ -1,5 +1,5 @@
-//! Flags in prompts, such as `--dur 12`: the first way to tell Ark a clip's size and length, and still understood. A prompt must
-//! not change what was priced, so they are taken out.
+//! Flags in prompts, such as `--dur 12`: the first way to tell Seedance's makers a clip's size and length, and still understood.
+//! A prompt must not change what was priced, so they are taken out.
 
 /// What is a flag even in the middle of a word.
 const KNOWN: [&str; 14] = [
