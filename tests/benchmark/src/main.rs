@@ -54,7 +54,7 @@ pub struct Options {
     #[arg(long)]
     quick: bool,
     /// Transfers of the largest journal.
-    #[arg(long, default_value_t = 1_000_000)]
+    #[arg(long, default_value_t = 10_000_000)]
     journal: u64,
     /// Tasks in flight at one worker.
     #[arg(long, default_value_t = 50_000)]
