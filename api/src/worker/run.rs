@@ -256,3 +256,24 @@ fn newest_of_each_clip(attempts: impl Iterator<Item = attempt::Model>) -> Vec<at
     }
     newest.into_values().collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bytes of what an asynchronous function keeps between its steps.
+    fn room<A, B, C, D, F: Future>(_: fn(A, B, C, D) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    fn room_of_clip<'a, F: Future>(_: impl FnOnce(&'a Shared, Box<Sent>) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    /// Tens of thousands are in memory at once.
+    #[test]
+    fn what_follows_a_job_and_its_clip_is_small() {
+        let (job, clip) = (room(follow), room_of_clip(follow_clip));
+        assert!(job <= 1_024 && clip <= 1_024, "a job {job}, a clip {clip} bytes");
+    }
+}

@@ -36,7 +36,8 @@ impl Clip<'_> {
                     if let ProviderError::Rejected(failure) = &error
                         && matches!(failure.code, FailureCode::Auth | FailureCode::Balance)
                     {
-                        self.shared.context.learn(&self.dock, Sign::of(&Err::<(), _>(error))).await;
+                        let sign = Sign::of(&Err::<(), _>(error));
+                        Box::pin(self.shared.context.learn(&self.dock, sign)).await;
                     }
                 }
             }
