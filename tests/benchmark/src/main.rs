@@ -59,7 +59,7 @@ pub struct Options {
     /// Tasks in flight at one worker.
     #[arg(long, default_value_t = 50_000)]
     in_flight: usize,
-    /// Writes a report in Markdown to this file.
+    /// Writes a report in Markdown to this file, whose parts that are not measured now stay.
     #[arg(long)]
     write: Option<PathBuf>,
     /// The product's own program.

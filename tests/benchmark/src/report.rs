@@ -1,10 +1,13 @@
 //! What was measured, as a table for a terminal and as a document.
 
+use std::collections::HashMap;
 use std::fmt::Write;
 
+use clap::ValueEnum;
 use sea_orm::{ConnectionTrait, Database, Statement};
 
 use crate::Options;
+use crate::scenario::Name;
 use crate::target::Measured;
 
 /// One line, for whoever watches.
@@ -51,33 +54,56 @@ pub fn table(measured: &[Measured]) -> String {
     text
 }
 
-/// The whole report.
-pub async fn document(options: &Options, measured: &[Measured]) -> anyhow::Result<String> {
+/// The whole report: the parts that were measured now, and the others as an `earlier` report has them.
+pub async fn document(options: &Options, measured: &[Measured], earlier: &str) -> anyhow::Result<String> {
     let postgres = Database::connect(&options.postgres).await?;
     let version = Statement::from_string(postgres.get_database_backend(), "SHOW server_version");
     let version: String = match postgres.query_one_raw(version).await? {
         Some(row) => row.try_get("", "server_version")?,
         None => String::new(),
     };
-    let notes = measured.iter().filter(|line| !line.notes.is_empty());
-    let notes: String = notes.fold(String::new(), |mut text, line| {
-        let _ = writeln!(text, "- {}: {}", line.what, line.notes);
-        text
-    });
+    let revision = std::env::var("REELMETER_BENCH_REVISION").unwrap_or_default();
+    let date = std::env::var("REELMETER_BENCH_DATE").unwrap_or_default();
     Ok(format!(
         "<!-- Written by tests/bench --write. -->\n# Benchmarks\n\n\
          {machine}; PostgreSQL {version} (`fsync` and `synchronous_commit` on), SQLite with `synchronous = FULL`;{redis} client, server \
-         and database on the same cores. {seconds} s a measurement{checkpoint}. Revision {revision}, {date}.\n\n\
+         and database on the same cores. {seconds} s a measurement{checkpoint}.\n\n\
          `tests/bench` measures all of it again; `tests/bench accept poll` parts of it, `tests/bench --quick` all of it within \
-         five minutes.\n\n{table}\n## What else was seen\n\n{notes}",
+         five minutes. With `--write` a part takes the place of its earlier figures.\n{parts}",
         machine = machine(),
         redis = if options.redis.is_some() { " a Redis beside PostgreSQL;" } else { "" },
         seconds = options.seconds(),
         checkpoint = if options.quick { "" } else { ", a checkpoint in the middle" },
-        revision = std::env::var("REELMETER_BENCH_REVISION").unwrap_or_default(),
-        date = std::env::var("REELMETER_BENCH_DATE").unwrap_or_default(),
-        table = table(measured),
+        parts = parts(measured, &format!("Revision {revision}, {date}."), earlier),
     ))
+}
+
+fn parts(measured: &[Measured], when: &str, earlier: &str) -> String {
+    let earlier: HashMap<&str, &str> =
+        earlier.split(HEADING).skip(1).filter_map(|part| part.split_once('\n')).collect();
+    let names = Name::value_variants().iter().filter_map(ValueEnum::to_possible_value);
+    names.fold(String::new(), |mut text, name| {
+        let name = name.get_name();
+        let now: Vec<Measured> = measured.iter().filter(|line| line.scenario == name).cloned().collect();
+        let part = match earlier.get(name) {
+            Some(part) if now.is_empty() => part.trim().to_owned(),
+            None if now.is_empty() => return text,
+            _ => format!("{when}\n\n{}{}", table(&now), notes(&now)),
+        };
+        let _ = write!(text, "{HEADING}{name}\n\n{}\n", part.trim_end());
+        text
+    })
+}
+
+/// Begins a part, with the name of its scenario.
+const HEADING: &str = "\n## ";
+
+fn notes(measured: &[Measured]) -> String {
+    let noted = measured.iter().filter(|line| !line.notes.is_empty());
+    noted.fold("\n".to_owned(), |mut text, line| {
+        let _ = writeln!(text, "- {}: {}", line.what, line.notes);
+        text
+    })
 }
 
 /// Processor, cores and memory.
@@ -92,4 +118,37 @@ fn machine() -> String {
     let gib = memory.trim_end_matches(" kB").parse::<f64>().unwrap_or(0.0) / f64::from(1 << 20);
     let system = format!("{} {}", std::env::consts::OS, read("/proc/sys/kernel/osrelease").trim());
     format!("{cores} cores of {}, {gib:.0} GiB, {system}", after(&read("/proc/cpuinfo"), "model name"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_takes_the_place_of_its_earlier_figures() {
+        let line = |scenario, value| Measured::new(scenario, "requests", value, "/s");
+        let first = parts(&[line("poll", 1.0), line("accept", 2.0).note("slow")], "Yesterday.", "");
+        let both =
+            parts(&[line("poll", 3.0), line("start", 4.0)], "Today.", &format!("# Benchmarks\n{first}"));
+        let figures = |text: &str| -> Vec<String> {
+            let kept = |line: &&str| line.starts_with("## ") || line.contains("/s") || line.ends_with('.');
+            text.lines().filter(kept).map(str::to_owned).collect()
+        };
+        let row = |value: &str| format!("| requests | {value} /s |  |  |  |  |");
+        assert_eq!(
+            figures(&both),
+            [
+                "## accept",
+                "Yesterday.",
+                &row("2.00"),
+                "## poll",
+                "Today.",
+                &row("3.00"),
+                "## start",
+                "Today.",
+                &row("4.00"),
+            ]
+        );
+        assert_eq!(both.matches("- requests: slow").count(), 1);
+    }
 }

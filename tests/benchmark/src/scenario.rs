@@ -81,7 +81,8 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     }
     println!("{}", report::table(&measured));
     if let Some(path) = &options.write {
-        std::fs::write(path, report::document(&options, &measured).await?)?;
+        let earlier = std::fs::read_to_string(path).unwrap_or_default();
+        std::fs::write(path, report::document(&options, &measured, &earlier).await?)?;
     }
     Ok(())
 }
