@@ -92,10 +92,11 @@ async fn what_each_recorded_upstream_makes_reaches_a_customer(app: TestApp) -> T
         assert_eq!(app.get(&customer, &format!("/api/ai/tasks/{id}/content")).await.status.as_u16(), 200);
         let attempt = attempt_of(&app, &id).await;
         assert_eq!(attempt.provider, instance(stage).name);
-        if let Some(tokens) = done.expect.get("tokens").and_then(Value::as_u64) {
-            let prices = token_prices(&app, body["model"].as_str().unwrap(), &attempt.provider).await;
-            let (cost, tokens) = (attempt.cost_micro_usd, Decimal::from(tokens));
-            let is_price = |price: &Decimal| cost == (price * tokens).ceil().to_i64();
+        for (told, unit) in [("tokens", Unit::Mtoken), ("seconds", Unit::Second)] {
+            let Some(quantity) = done.expect.get(told).map(number) else { continue };
+            let prices = micro_prices(&app, body["model"].as_str().unwrap(), &attempt.provider, unit).await;
+            let cost = attempt.cost_micro_usd;
+            let is_price = |price: &Decimal| cost == (price * quantity).ceil().to_i64();
             assert!(prices.iter().any(is_price), "{cost:?} of {prices:?}");
         }
     }
@@ -107,14 +108,20 @@ fn instance(stage: &Stage) -> std::sync::Arc<Instance> {
     stage.registry().get(&stage.cases.instances[0].name).unwrap()
 }
 
-/// What a million tokens of a model cost us there, in USD, by the price book: that is what one costs in millionths.
-async fn token_prices(app: &TestApp, model: &str, provider: &str) -> Vec<Decimal> {
+/// A number, in quotes or not.
+fn number(value: &Value) -> Decimal {
+    value.to_string().trim_matches('"').parse().expect("a number")
+}
+
+/// What a token or a second of a model costs us there by the price book, in millionths of a US dollar.
+async fn micro_prices(app: &TestApp, model: &str, provider: &str, told: Unit) -> Vec<Decimal> {
     let version = app.app.video.prices.active(app.app.clock.now()).await.unwrap();
     match version.book.cost_card(model, provider) {
-        Some(CostCard::Known { unit: Unit::Mtoken, rates, .. }) => {
-            rates.iter().map(|rate| rate.amount).collect()
+        Some(CostCard::Known { unit, rates, .. }) if *unit == told => {
+            let units = if told == Unit::Mtoken { 1_000_000 } else { 1 };
+            rates.iter().map(|rate| rate.amount * Decimal::from(1_000_000 / units)).collect()
         }
-        other => panic!("{model} is not charged by tokens: {other:?}"),
+        other => panic!("{model} is not charged by {told:?}: {other:?}"),
     }
 }
 

@@ -17,7 +17,8 @@ use super::instance::{Adapter, Opening};
 use super::json::{text_at, url_at};
 use super::wire::{Reply, Wire, segment};
 use super::{
-    Abilities, FailureCode, Pace, Progress, Provider, ProviderError, Reconcile, Submission, UpstreamId, rate,
+    Abilities, Cost, FailureCode, Pace, Progress, Provider, ProviderError, Reconcile, Submission, UpstreamId,
+    rate,
 };
 
 pub const ADAPTER: Adapter = Adapter { name: "dashscope", key: "key", settings: &[], challenge: None, open };
@@ -68,7 +69,10 @@ impl Provider for DashScope {
         Ok(match status.ok_or_else(|| ProviderError::Broken(reply.excerpt()))?.as_str() {
             "PENDING" => Progress::Queued,
             "SUCCEEDED" => match url_at(&answer, "/output/video_url") {
-                Some(url) => Progress::delivered(submission, url, None),
+                Some(url) => {
+                    let cost = Cost::seconds(&answer, "/usage/duration", submission);
+                    Progress::delivered(submission, url, cost)
+                }
                 None => Progress::Succeeded { clips: Vec::new(), cost: None },
             },
             "FAILED" => failed(&answer),

@@ -83,7 +83,7 @@ impl Provider for Google {
     }
 
     async fn poll(&self, id: &UpstreamId, submission: &Submission) -> Result<Progress, ProviderError> {
-        let call = self.signed(self.wire.get(&path(id)));
+        let call = self.signed(self.wire.get(&path(&id.0)));
         let reply = call.read_up_to(INTERACTION_MAX).ask().await?;
         if is_gone(&reply) {
             return Ok(Progress::failed(FailureCode::Expired, reply.excerpt()));
@@ -94,7 +94,7 @@ impl Provider for Google {
             veo::Said::Progress(progress) => progress,
             veo::Said::Made(source) => {
                 let clip = RemoteClip { index: submission.clip, source: self.source(source), millis: None };
-                Progress::Succeeded { clips: vec![clip], cost: None }
+                Progress::Succeeded { clips: vec![clip], cost: omni::cost(&answer) }
             }
         })
     }
@@ -104,7 +104,7 @@ impl Provider for Google {
         if !is_interaction(id) {
             return Ok(());
         }
-        let call = self.wire.post(&format!("{}/cancel", path(id)));
+        let call = self.wire.post(&format!("{}/cancel", path(&id.0)));
         judged(&self.signed(call).json(&serde_json::json!({})).ask().await?).map(|_| ())
     }
 }
@@ -116,10 +116,7 @@ impl Google {
 
     async fn interaction(&self, submission: &Submission) -> Result<Value, ProviderError> {
         let earlier = self.earlier(submission);
-        let mut videos = Vec::new();
-        for video in omni::videos(submission, earlier)? {
-            videos.push(self.uploaded(video).await?);
-        }
+        let videos = self.uploaded(omni::videos(submission, earlier)?).await?;
         omni::body(submission, earlier, videos).await
     }
 
@@ -153,8 +150,8 @@ fn is_interaction(id: &UpstreamId) -> bool {
 }
 
 /// Each part as one segment, whatever is in it.
-fn path(id: &UpstreamId) -> String {
-    id.0.split('/').map(segment).collect::<Vec<_>>().join("/")
+fn path(id: &str) -> String {
+    id.split('/').map(segment).collect::<Vec<_>>().join("/")
 }
 
 /// An interaction that is not known is a bad name.

@@ -39,6 +39,7 @@ use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use reqwest::header::HeaderMap;
 use rust_decimal::Decimal;
+use serde_json::Value;
 
 use crate::media::{Store, StoreError};
 use crate::video::catalog::InputMode;
@@ -147,12 +148,23 @@ pub enum Cost {
     MicroUsd(i64),
     /// The tokens that are billed; the price book's cost card knows what they cost.
     Tokens(u64),
+    /// The seconds that are billed, likewise.
+    Seconds(Decimal),
 }
 
 impl Cost {
     /// Rounded up to a millionth; `None` for what can't be a cost.
     pub fn usd(usd: Decimal) -> Option<Cost> {
         json::micro_usd(usd).map(Cost::MicroUsd)
+    }
+
+    /// Seconds as a task tells them. Those of a submission with a video are left to the price book: what is read may be billed as
+    /// well, and its cards count that in their own way.
+    pub fn seconds(answer: &Value, pointer: &str, submission: &Submission) -> Option<Cost> {
+        let has_video = submission.media.iter().any(|medium| medium.role.is_video());
+        let told = json::decimal_at(answer, pointer)
+            .filter(|seconds| seconds.is_sign_positive() && !seconds.is_zero());
+        told.filter(|_| !has_video).map(Cost::Seconds)
     }
 }
 

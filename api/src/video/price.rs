@@ -149,8 +149,26 @@ impl PriceBook {
 
     /// What a route charges us for so many tokens of a request, in USD; `None` where it doesn't charge by tokens.
     pub fn tokens_cost_usd(&self, provider: &str, dims: &Dimensions<'_>, tokens: u64) -> Option<Decimal> {
-        let (Unit::Mtoken, rate) = self.cost_rate(provider, dims)? else { return None };
-        exact_product(rate.amount, millions(tokens.into())?).map(|sum| sum.normalize())
+        let own = self.mtoken_usd(dims.model, provider);
+        let usd = own.or_else(|| self.cost_per(Unit::Mtoken, provider, dims))?;
+        exact_product(usd, millions(tokens.into())?).map(|sum| sum.normalize())
+    }
+
+    /// The same by seconds.
+    pub fn seconds_cost_usd(
+        &self,
+        provider: &str,
+        dims: &Dimensions<'_>,
+        seconds: Decimal,
+    ) -> Option<Decimal> {
+        let usd = self.cost_per(Unit::Second, provider, dims)?;
+        exact_product(usd, seconds).map(|sum| sum.normalize())
+    }
+
+    /// What one unit costs us, where that is the unit of the card.
+    fn cost_per(&self, unit: Unit, provider: &str, dims: &Dimensions<'_>) -> Option<Decimal> {
+        let (charged_by, rate) = self.cost_rate(provider, dims)?;
+        (charged_by == unit).then_some(rate.amount)
     }
 }
 

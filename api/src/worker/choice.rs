@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::Context;
 use super::dock::Dock;
+use crate::provider::Cost;
 use crate::provider::json::micro_usd;
 use crate::video::price::Dimensions;
 use crate::video::price_version::Version;
@@ -49,10 +50,14 @@ impl Choosing {
         micro_usd(self.version.as_ref()?.book.cost_usd(provider, &dims)?)
     }
 
-    /// The same by the tokens that were billed; `None` where the price book has no price of tokens.
-    pub fn tokens_micro_usd(&self, order: &Order, provider: &str, tokens: u64) -> Option<i64> {
-        let dims = order.effective.dimensions();
-        micro_usd(self.version.as_ref()?.book.tokens_cost_usd(provider, &dims, tokens)?)
+    /// What a provider charged for an order, in the same; `None` for units that the price book has no price of.
+    pub fn charged_micro_usd(&self, order: &Order, provider: &str, cost: Cost) -> Option<i64> {
+        let (book, dims) = (&self.version.as_ref()?.book, order.effective.dimensions());
+        match cost {
+            Cost::MicroUsd(cost) => Some(cost),
+            Cost::Tokens(tokens) => micro_usd(book.tokens_cost_usd(provider, &dims, tokens)?),
+            Cost::Seconds(seconds) => micro_usd(book.seconds_cost_usd(provider, &dims, seconds)?),
+        }
     }
 }
 

@@ -97,8 +97,7 @@ async fn flags_in_a_prompt_are_neither_billed_nor_sent(app: TestApp) -> TestApp 
     assert_eq!((credits, seconds_and_size(&sent)), (plain, (5, "720p", (1_280, 720))));
     assert_eq!(sent.prompt, "a boat");
     let accepted = app.post(&customer, GENERATE, &body("a boat --dur 12")).await.expect(200);
-    let warning =
-        "prompt: flags (--word value) are not sent; there are duration, resolution, aspectRatio and seed";
+    let warning = "prompt: flags (--word value) are not sent; what can be chosen has a field of its own";
     assert_eq!(accepted["warnings"], json!([warning]));
     let refused = app.post(&customer, GENERATE, &body("--dur 12")).await.expect(400);
     let reason = &refused["details"]["fieldErrors"]["prompt"][0];

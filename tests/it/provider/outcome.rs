@@ -73,6 +73,7 @@ fn costing(mut outcome: Value, cost: Option<Cost>) -> Value {
     match cost {
         Some(Cost::MicroUsd(cost)) => outcome["cost_micro_usd"] = json!(cost),
         Some(Cost::Tokens(tokens)) => outcome["tokens"] = json!(tokens),
+        Some(Cost::Seconds(seconds)) => outcome["seconds"] = json!(seconds.to_string()),
         None => {}
     }
     outcome

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use super::files::{inline, too_large};
 use super::refusal::verdict;
 use super::veo::{Said, Source};
-use crate::provider::json::{decimal_at, text_at, url_at};
-use crate::provider::{FailureCode, Progress, ProviderError, Submission, SubmissionMedia};
+use crate::provider::json::{int_at, text_at, url_at};
+use crate::provider::{Cost, FailureCode, Progress, ProviderError, Submission, SubmissionMedia};
 use crate::video::catalog::InputMode;
 use crate::video::request::MediaRole;
 
@@ -119,15 +119,18 @@ fn bytes_of(uri: String) -> String {
 
 /// Completed without a video: if none was ever made, it was held back.
 fn nothing(interaction: &Value) -> Progress {
-    let tokens = interaction.pointer("/usage/output_tokens_by_modality").and_then(Value::as_array);
+    match cost(interaction) {
+        Some(_) => Progress::Succeeded { clips: Vec::new(), cost: cost(interaction) },
+        None => Progress::failed(FailureCode::ModerationOutput, "completed without a video"),
+    }
+}
+
+/// By the tokens of what was made. What was read costs a small part of it, and is not counted.
+pub fn cost(interaction: &Value) -> Option<Cost> {
+    let entries = interaction.pointer("/usage/output_tokens_by_modality").and_then(Value::as_array);
     let is_video =
         |entry: &&Value| text_at(entry, "/modality").is_some_and(|kind| kind.eq_ignore_ascii_case("video"));
-    let made = tokens.into_iter().flatten().filter(is_video).any(|entry| {
-        let count = decimal_at(entry, "/tokens").or_else(|| decimal_at(entry, "/token_count"));
-        count.is_some_and(|count| !count.is_zero())
-    });
-    match made {
-        true => Progress::Succeeded { clips: Vec::new(), cost: None },
-        false => Progress::failed(FailureCode::ModerationOutput, "completed without a video"),
-    }
+    let tokens = |entry: &Value| int_at(entry, "/tokens").or_else(|| int_at(entry, "/token_count"));
+    let tokens: i64 = entries.into_iter().flatten().filter(is_video).filter_map(tokens).sum();
+    u64::try_from(tokens).ok().filter(|tokens| *tokens > 0).map(Cost::Tokens)
 }

@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::refusal::judged;
-use super::{Google, KEY};
+use super::{Google, KEY, path};
 use crate::provider::json::{text_at, url_at};
-use crate::provider::wire::{Call, segment};
+use crate::provider::wire::Call;
 use crate::provider::{FailureCode, InputFile, ProviderError, SubmissionMedia};
 
-/// How long it may take until a file can be used: what is left of the time of a submission is for the submission itself.
+/// How long it may take until all files can be used: what is left of the time of a submission is for the submission itself.
 const PATIENCE: Duration = Duration::from_secs(35);
 /// Between two questions whether a file can be used yet.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -30,14 +30,25 @@ fn before_anything_runs(error: ProviderError) -> ProviderError {
 }
 
 impl Google {
-    /// A part of an input, once they have the file.
-    pub(super) async fn uploaded(&self, medium: &SubmissionMedia) -> Result<Value, ProviderError> {
+    /// Parts of an input, once they have the files.
+    pub(super) async fn uploaded(&self, videos: Vec<&SubmissionMedia>) -> Result<Vec<Value>, ProviderError> {
+        let hand_over = async {
+            let mut parts = Vec::with_capacity(videos.len());
+            for video in videos {
+                parts.push(self.part(video).await?);
+            }
+            Ok(parts)
+        };
+        let late = |_| ProviderError::unavailable("the files were not taken in time");
+        let parts = tokio::time::timeout(PATIENCE, hand_over).await.map_err(late)?;
+        parts.map_err(before_anything_runs)
+    }
+
+    async fn part(&self, video: &SubmissionMedia) -> Result<Value, ProviderError> {
         let unsupported =
             || ProviderError::refused(FailureCode::Unsupported, "the file is not at hand", None);
-        let file = medium.file.as_ref().ok_or_else(unsupported)?;
-        let late = |_| ProviderError::unavailable("the file was not taken in time");
-        let handed_over = tokio::time::timeout(PATIENCE, self.hand_over(file)).await.map_err(late)?;
-        let uri = handed_over.map_err(before_anything_runs)?;
+        let file = video.file.as_ref().ok_or_else(unsupported)?;
+        let uri = self.hand_over(file).await?;
         Ok(json!({ "type": "video", "uri": uri, "mime_type": file.content_type }))
     }
 
@@ -47,26 +58,21 @@ impl Google {
         let call = self.wire.to(place).post("").header("x-goog-upload-offset", "0");
         let call = call.header("x-goog-upload-command", "upload, finalize");
         let mut said = self.asked(call.stream(&file.content_type, file.bytes, bytes)).await?;
-        // The answer to an upload has the file in an envelope.
-        if let Some(inner) = said.get_mut("file") {
-            said = inner.take();
-        }
-        loop {
-            match text_at(&said, "/state").as_deref() {
-                Some("FAILED") => {
-                    let code = FailureCode::InvalidInput;
-                    return Err(ProviderError::refused(code, format!("the file: {said}"), None));
-                }
-                Some("PROCESSING") => {}
-                _ => {
-                    return url_at(&said, "/uri").ok_or_else(|| ProviderError::unavailable(said.to_string()));
-                }
-            }
+        self.usable(said.get_mut("file").map(Value::take).unwrap_or_default()).await
+    }
+
+    /// Where a file is, once they have looked at it.
+    async fn usable(&self, mut file: Value) -> Result<String, ProviderError> {
+        while text_at(&file, "/state").as_deref() == Some("PROCESSING") {
             tokio::time::sleep(PAUSE).await;
-            let name = text_at(&said, "/name").unwrap_or_default();
-            let path = name.split('/').map(segment).collect::<Vec<_>>().join("/");
-            said = self.asked(self.wire.get(&path)).await?;
+            let name = text_at(&file, "/name").unwrap_or_default();
+            file = self.asked(self.wire.get(&path(&name))).await?;
         }
+        if text_at(&file, "/state").as_deref() == Some("FAILED") {
+            return Err(ProviderError::refused(FailureCode::InvalidInput, format!("the file: {file}"), None));
+        }
+        url_at(&file, "/uri")
+            .ok_or_else(|| ProviderError::unavailable(format!("a file without a place: {file}")))
     }
 
     /// Where the bytes go: at their own host, because the key and a customer's file go there.

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::refusal;
 use crate::provider::json::{first_text, int_at, text_at, url_at};
-use crate::provider::{Progress, ProviderError, Submission, SubmissionMedia};
+use crate::provider::{Cost, Progress, ProviderError, Submission, SubmissionMedia};
 use crate::video::catalog::InputMode;
 use crate::video::request::MediaRole;
 
@@ -63,7 +63,10 @@ pub fn progress(answer: &Value, submission: &Submission) -> Result<Progress, Pro
     Ok(match status.as_str() {
         "queued" => Progress::Queued,
         "succeeded" => match url_at(answer, "/task/content/url") {
-            Some(url) => Progress::delivered(submission, url, None),
+            Some(url) => {
+                let cost = Cost::seconds(answer, "/task/usage/total_seconds", submission);
+                Progress::delivered(submission, url, cost)
+            }
             None => Progress::Succeeded { clips: Vec::new(), cost: None },
         },
         "failed" => return failed(answer),

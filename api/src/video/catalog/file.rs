@@ -29,6 +29,7 @@ pub struct CatalogFile {
 #[serde(deny_unknown_fields)]
 struct FamilyFile {
     name: String,
+    #[serde(default)]
     inputs: InputLimits,
     #[serde(default)]
     flags_in_prompts: bool,

@@ -40,6 +40,9 @@ pub enum CostCard {
     Known {
         unit: Unit,
         rates: Vec<Rate>,
+        /// What a million of the tokens cost, in USD, that a task reports in the end, where nothing but their price is fixed: the
+        /// rates are what it comes to as a rule.
+        mtoken_usd: Option<Decimal>,
         /// The page the figures are from.
         source: String,
         as_of: Date,
@@ -134,6 +137,13 @@ impl PriceBook {
     pub(super) fn price_rate(&self, dims: &Dimensions<'_>, group: &str) -> Option<(Unit, &Rate)> {
         let card = self.prices.get(dims.model)?;
         Some((card.unit, applicable(&card.rates, dims, group)?))
+    }
+
+    pub(super) fn mtoken_usd(&self, model: &str, provider: &str) -> Option<Decimal> {
+        match self.cost_card(model, provider)? {
+            CostCard::Unknown => None,
+            CostCard::Known { mtoken_usd, .. } => *mtoken_usd,
+        }
     }
 
     pub(super) fn cost_rate(&self, provider: &str, dims: &Dimensions<'_>) -> Option<(Unit, &Rate)> {

@@ -41,6 +41,8 @@ struct CostFile {
     #[serde(skip_serializing_if = "Option::is_none")]
     unit: Option<Unit>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    mtoken_usd: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     source: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     as_of: Option<Date>,
@@ -115,15 +117,17 @@ impl CostFile {
             provider: provider.clone(),
             unknown: *card == CostCard::Unknown,
             unit: None,
+            mtoken_usd: None,
             source: None,
             as_of: None,
             rates: Vec::new(),
         };
-        if let CostCard::Known { unit, rates, source, as_of } = card {
+        if let CostCard::Known { unit, rates, mtoken_usd, source, as_of } = card {
             let rates = rates
                 .iter()
                 .map(|rate| RateFile { usd: Some(rate.amount.to_string()), ..RateFile::of(&rate.when) });
             file.unit = Some(*unit);
+            file.mtoken_usd = mtoken_usd.map(|usd| usd.to_string());
             file.source = Some(source.clone());
             file.as_of = Some(*as_of);
             file.rates = rates.collect();
@@ -194,7 +198,8 @@ fn insert<K: Ord, V>(cards: &mut BTreeMap<K, V>, key: K, card: V, place: &str, p
 
 /// Either unknown and nothing else, or known with everything.
 fn cost_card(place: &str, file: CostFile, problems: &mut Vec<String>) -> Option<CostCard> {
-    let bare = file.unit.is_none() && file.source.is_none() && file.as_of.is_none();
+    let bare =
+        file.unit.is_none() && file.mtoken_usd.is_none() && file.source.is_none() && file.as_of.is_none();
     if file.unknown && bare && file.rates.is_empty() {
         return Some(CostCard::Unknown);
     }
@@ -204,7 +209,8 @@ fn cost_card(place: &str, file: CostFile, problems: &mut Vec<String>) -> Option<
     match (file.unknown, file.unit, file.source, file.as_of) {
         (false, Some(unit), Some(source), Some(as_of)) => {
             let rates = rates(place, file.rates, cost_amount, problems);
-            Some(CostCard::Known { unit, rates, source, as_of })
+            let mtoken_usd = file.mtoken_usd.and_then(|usd| amount(place, Some(usd), problems));
+            Some(CostCard::Known { unit, rates, mtoken_usd, source, as_of })
         }
         _ => {
             problems.push(format!("{place}: give unknown, or unit, source, as_of and rates"));

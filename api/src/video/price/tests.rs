@@ -206,4 +206,16 @@ fn the_cost_of_a_route_is_known_or_said_to_be_unknown() {
     assert_eq!(book().cost_card("walker", "west"), None);
     assert_eq!(book().tokens_cost_usd("north", &dims("teller"), 108_000), Some(amount("0.27")));
     assert_eq!(book().tokens_cost_usd("north", &dims("walker"), 108_000), None, "charged by the second");
+    assert_eq!(book().seconds_cost_usd("north", &dims("walker"), amount("4.5")), Some(amount("0.225")));
+    assert_eq!(book().seconds_cost_usd("north", &dims("teller"), amount("4.5")), None, "charged by tokens");
+}
+
+#[test]
+fn tokens_that_are_told_in_the_end_have_a_price_beside_the_rates() {
+    let card = "unit = \"second\"\nmtoken_usd = \"17.5\"\nsource = \"https://example.com/prices\"\nas_of = \"2026-08-06\"";
+    let book =
+        PriceBook::parse(&BOOK.replacen(&card.replace("mtoken_usd = \"17.5\"\n", ""), card, 1)).unwrap();
+    assert_eq!(book.tokens_cost_usd("north", &dims("walker"), 40_000), Some(amount("0.7")));
+    assert_eq!(book.cost_usd("north", &dims("walker")), Some(amount("0.25")));
+    assert_eq!(PriceBook::from_json(&book.to_json()).unwrap(), book);
 }

@@ -47,8 +47,7 @@ impl Review<'_> {
                 "Nothing is left of it without its flags (--word value), which are not sent",
             );
         } else if left != prompt.trim() {
-            let fields = "duration, resolution, aspectRatio and seed";
-            self.warn(format!("prompt: flags (--word value) are not sent; there are {fields}"));
+            self.warn("prompt: flags (--word value) are not sent; what can be chosen has a field of its own");
         }
         left
     }

@@ -1,5 +1,6 @@
-//! Flags in prompts, such as `--dur 12`: the first way to tell Seedance's makers a clip's size and length, and still understood.
-//! A prompt must not change what was priced, so they are taken out.
+//! Flags in prompts, such as `--dur 12`: the first way to tell Seedance's makers a clip's size and length, and still understood;
+//! and Midjourney's own way, also for how many clips there are (`--bs 4`). A prompt must not change what was priced, so they are
+//! taken out.
 
 /// What is a flag even in the middle of a word.
 const KNOWN: [&str; 14] = [

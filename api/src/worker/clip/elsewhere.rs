@@ -117,14 +117,14 @@ impl Clip<'_> {
         choosing.cost_micro_usd(&stored.order, self.dock.name())
     }
 
-    /// What the provider told of its cost, in millionths of a US dollar; `None` for tokens that no cost card has a price of.
+    /// What the provider told of its cost, in millionths of a US dollar; `None` for units that no cost card has a price of.
     pub(super) async fn in_micro_usd(&self, cost: Option<Cost>) -> Option<i64> {
-        let tokens = match cost? {
-            Cost::MicroUsd(cost) => return Some(cost),
-            Cost::Tokens(tokens) => tokens,
-        };
+        let cost = cost?;
+        if let Cost::MicroUsd(cost) = cost {
+            return Some(cost);
+        }
         let (stored, choosing) = (self.stored().await.ok()?, self.shared.context.choosing().await.ok()?);
-        choosing.tokens_micro_usd(&stored.order, self.dock.name(), tokens)
+        choosing.charged_micro_usd(&stored.order, self.dock.name(), cost)
     }
 
     async fn stored(&self) -> anyhow::Result<Stored> {

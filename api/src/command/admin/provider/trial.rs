@@ -193,6 +193,7 @@ fn told(cost: Option<Cost>) -> String {
     match cost {
         Some(Cost::MicroUsd(micro)) => format!(", charged ${}", Decimal::new(micro, 6).normalize()),
         Some(Cost::Tokens(tokens)) => format!(", charged {tokens} tokens"),
+        Some(Cost::Seconds(seconds)) => format!(", charged {} s", seconds.normalize()),
         None => String::new(),
     }
 }
