@@ -136,7 +136,7 @@ impl App {
             typical: TypicalTimes::default(),
             views: Views::new(db.clone()),
             closings: closings(db.clone()),
-            supply: Supply::new(db.clone(), keys(&providers), config.route_order),
+            supply: Supply::new(db.clone(), clock.clone(), keys(&providers), config.route_order),
             deadline_s: config.task_deadline_s,
         };
         let links = Arc::new(link_signer(&secret)?);

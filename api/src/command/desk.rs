@@ -77,7 +77,7 @@ impl Desk {
             views: Views::new(self.db.clone()),
             closings: closings(self.db.clone()),
             uploads: app::uploads(&self.config, &self.db, &self.clock, &app::storage(&self.config)?),
-            supply: Supply::new(self.db.clone(), Default::default(), Default::default()),
+            supply: Supply::new(self.db.clone(), self.clock.clone(), Default::default(), Default::default()),
             deadline_s: self.config.task_deadline_s,
         })
     }

@@ -3,7 +3,7 @@
 //! Every process must sell at one price. A version is activated for an instant a little in the future, and every process
 //! looks for activations more often than that, so all of them change over at the same moment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use entity::{Timestamp, price_activation, price_version};
@@ -14,6 +14,7 @@ use sea_orm::{
 
 use super::price::{BookError, PriceBook};
 use crate::db::Db;
+use crate::db::lookup::Lookup;
 
 /// A version and its book.
 #[derive(Clone, Debug)]
@@ -22,18 +23,22 @@ pub struct Version {
     pub book: Arc<PriceBook>,
 }
 
-/// The versions of one database, cached: books never change, activations are looked for every second.
+/// The versions of one database, cached: books never change, activations are looked for every second. Whoever needs what is not
+/// in the cache has it read together with the others who do.
 #[derive(Clone, Debug)]
 pub struct PriceVersions {
-    db: Db,
+    books: Lookup<i64, Arc<PriceBook>, VersionError>,
+    activations: Lookup<(), Activations>,
     cache: Arc<Mutex<Cache>>,
 }
+
+/// From when on which version sells, the newest last.
+type Activations = Vec<(Timestamp, i64)>;
 
 #[derive(Debug, Default)]
 struct Cache {
     books: BTreeMap<i64, Arc<PriceBook>>,
-    /// Newest last.
-    activations: Vec<(Timestamp, i64)>,
+    activations: Activations,
     read_at: Option<Timestamp>,
 }
 
@@ -41,7 +46,7 @@ const REFRESH_MILLIS: i64 = 1_000;
 /// How far in the future an activation lies at least, so that every process knows of it in time.
 const LEAD_SECONDS: i64 = 5;
 
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum VersionError {
     #[error("no price version is active: publish one with `reelmeter pricing publish`")]
     NoneActive,
@@ -55,7 +60,12 @@ pub enum VersionError {
 
 impl PriceVersions {
     pub fn new(db: Db) -> Self {
-        PriceVersions { db, cache: Arc::default() }
+        let other = db.clone();
+        PriceVersions {
+            books: Lookup::new(move |ids| read_books(db.clone(), ids)),
+            activations: Lookup::new(move |_| read_activations(other.clone())),
+            cache: Arc::default(),
+        }
     }
 
     /// The version that sells at `now`.
@@ -79,20 +89,15 @@ impl PriceVersions {
         if let Some(book) = self.cached(|cache| cache.books.get(&id).cloned()) {
             return Ok(Version { id, book });
         }
-        let row = price_version::Entity::find_by_id(id).one(self.db.read()).await?;
-        let book = Arc::new(PriceBook::from_json(&row.ok_or(VersionError::Unknown(id))?.book)?);
+        let book = self.books.get(id).await?.ok_or(VersionError::Unknown(id))?;
         self.cached(|cache| cache.books.insert(id, book.clone()));
         Ok(Version { id, book })
     }
 
     async fn refresh(&self, now: Timestamp) -> Result<(), DbErr> {
-        let rows = price_activation::Entity::find()
-            .order_by_asc(price_activation::Column::EffectiveAt)
-            .order_by_asc(price_activation::Column::Id)
-            .all(self.db.read())
-            .await?;
+        let activations = self.activations.get(()).await?.unwrap_or_default();
         self.cached(|cache| {
-            cache.activations = rows.into_iter().map(|row| (row.effective_at, row.version_id)).collect();
+            cache.activations = activations;
             cache.read_at = Some(now);
         });
         Ok(())
@@ -107,6 +112,21 @@ impl PriceVersions {
     fn cached<T>(&self, with: impl FnOnce(&mut Cache) -> T) -> T {
         with(&mut self.cache.lock().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+async fn read_books(db: Db, ids: Vec<i64>) -> Result<HashMap<i64, Arc<PriceBook>>, VersionError> {
+    let rows =
+        price_version::Entity::find().filter(price_version::Column::Id.is_in(ids)).all(db.read()).await?;
+    rows.into_iter().map(|row| Ok((row.id, Arc::new(PriceBook::from_json(&row.book)?)))).collect()
+}
+
+async fn read_activations(db: Db) -> Result<HashMap<(), Activations>, DbErr> {
+    let rows = price_activation::Entity::find()
+        .order_by_asc(price_activation::Column::EffectiveAt)
+        .order_by_asc(price_activation::Column::Id)
+        .all(db.read())
+        .await?;
+    Ok(HashMap::from([((), rows.into_iter().map(|row| (row.effective_at, row.version_id)).collect())]))
 }
 
 /// What publishing a book came to.

@@ -4,7 +4,7 @@
 //! it, and none asks a provider.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use entity::attempt::{self, AttemptState};
 use entity::provider_health::{self, HealthState};
@@ -15,8 +15,9 @@ use serde::Deserialize;
 
 use super::catalog::{Catalog, Destination, Model, Wanted};
 use super::price::{Dimensions, PriceBook};
-use crate::clock::first_id;
+use crate::clock::{Clock, first_id};
 use crate::db::Db;
+use crate::db::lookup::Lookup;
 
 /// Which of several providers is asked first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -47,7 +48,6 @@ pub struct Need<'a> {
 /// What can be had. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Supply {
-    db: Db,
     /// Names of the keys of each configured provider.
     keys: Arc<BTreeMap<String, BTreeSet<String>>>,
     order: Order,
@@ -90,8 +90,14 @@ const RATED_SECONDS: i64 = 86_400;
 const RATED_MIN: i64 = 20;
 
 impl Supply {
-    pub fn new(db: Db, keys: BTreeMap<String, BTreeSet<String>>, order: Order) -> Self {
-        Supply { db, keys: Arc::new(keys), order, health: Fresh::default(), rates: Fresh::default() }
+    pub fn new(db: Db, clock: Clock, keys: BTreeMap<String, BTreeSet<String>>, order: Order) -> Self {
+        let resting = db.clone();
+        Supply {
+            keys: Arc::new(keys),
+            order,
+            health: Fresh::new(HEALTH_SECONDS, move || read_health(resting.clone())),
+            rates: Fresh::new(RATES_SECONDS, move || read_rates(db.clone(), clock.now())),
+        }
     }
 
     /// Whether anybody is configured who can do this. What their keys are worth now is not asked.
@@ -110,7 +116,7 @@ impl Supply {
     /// What is known now, to choose by.
     pub async fn standing(&self, now: Timestamp) -> Result<Standing, DbErr> {
         let rates = match self.order {
-            Order::Success => self.rates(now).await?,
+            Order::Success => self.rates.get(now).await?,
             _ => Arc::default(),
         };
         Ok(Standing { health: self.health(now).await?, rates, now })
@@ -152,47 +158,43 @@ impl Supply {
 
     /// Which keys are not used now.
     pub async fn health(&self, now: Timestamp) -> Result<Arc<Health>, DbErr> {
-        self.health.get(now, HEALTH_SECONDS, || self.read_health()).await
+        self.health.get(now).await
     }
 
     /// Looks again at once: this process has just changed it.
     pub fn health_changed(&self) {
         self.health.forget();
     }
+}
 
-    async fn read_health(&self) -> Result<Health, DbErr> {
-        let resting = provider_health::Entity::find()
-            .filter(provider_health::Column::RestsUntil.is_not_null())
-            .all(self.db.read())
-            .await?;
-        let rest = |row: provider_health::Model| {
-            let rest = Rest { until: row.rests_until?, is_out: row.state == HealthState::Out };
-            Some(((row.provider, row.endpoint), rest))
-        };
-        Ok(resting.into_iter().filter_map(rest).collect())
-    }
+async fn read_health(db: Db) -> Result<Health, DbErr> {
+    let resting = provider_health::Entity::find()
+        .filter(provider_health::Column::RestsUntil.is_not_null())
+        .all(db.read())
+        .await?;
+    let rest = |row: provider_health::Model| {
+        let rest = Rest { until: row.rests_until?, is_out: row.state == HealthState::Out };
+        Some(((row.provider, row.endpoint), rest))
+    };
+    Ok(resting.into_iter().filter_map(rest).collect())
+}
 
-    async fn rates(&self, now: Timestamp) -> Result<Arc<Rates>, DbErr> {
-        self.rates.get(now, RATES_SECONDS, || self.read_rates(now)).await
-    }
-
-    async fn read_rates(&self, now: Timestamp) -> Result<Rates, DbErr> {
-        use attempt::Column as A;
-        let ended: Vec<(String, AttemptState, i64)> = attempt::Entity::find()
-            .select_only()
-            .columns([A::Provider, A::State])
-            .column_as(A::N.count(), "attempts")
-            // Tasks' ids are in the order of time, so that the older ones are not looked at.
-            .filter(A::TaskId.gte(TaskId(first_id(now.plus_seconds(-RATED_SECONDS)))))
-            .filter(A::EndedAt.is_not_null())
-            .filter(A::Mode.eq(Mode::Live))
-            .group_by(A::Provider)
-            .group_by(A::State)
-            .into_tuple()
-            .all(self.db.read())
-            .await?;
-        Ok(rates(ended))
-    }
+async fn read_rates(db: Db, now: Timestamp) -> Result<Rates, DbErr> {
+    use attempt::Column as A;
+    let ended: Vec<(String, AttemptState, i64)> = attempt::Entity::find()
+        .select_only()
+        .columns([A::Provider, A::State])
+        .column_as(A::N.count(), "attempts")
+        // Tasks' ids are in the order of time, so that the older ones are not looked at.
+        .filter(A::TaskId.gte(TaskId(first_id(now.plus_seconds(-RATED_SECONDS)))))
+        .filter(A::EndedAt.is_not_null())
+        .filter(A::Mode.eq(Mode::Live))
+        .group_by(A::Provider)
+        .group_by(A::State)
+        .into_tuple()
+        .all(db.read())
+        .await?;
+    Ok(rates(ended))
 }
 
 /// How long a key rests; `None` when it is used.
@@ -226,48 +228,62 @@ fn rates(ended: Vec<(String, AttemptState, i64)>) -> Rates {
     rated.map(|(provider, counts)| (provider, rate(counts))).collect()
 }
 
-/// Something that is read again when it is old.
+/// Something that is read again when it is old: once for all who ask meanwhile.
 #[derive(Debug)]
-struct Fresh<T>(Arc<Mutex<Option<Read<T>>>>);
+struct Fresh<T> {
+    /// How old it may be.
+    seconds: i64,
+    last: Arc<Mutex<Option<Read<T>>>>,
+    reading: Lookup<(), Arc<T>>,
+}
 
-/// When it was read, and what it was.
+/// When it was asked for, and what it was.
 type Read<T> = (Timestamp, Arc<T>);
 
 impl<T> Clone for Fresh<T> {
     fn clone(&self) -> Self {
-        Fresh(self.0.clone())
+        Fresh { seconds: self.seconds, last: self.last.clone(), reading: self.reading.clone() }
     }
 }
 
-impl<T> Default for Fresh<T> {
-    fn default() -> Self {
-        Fresh(Arc::default())
-    }
-}
-
-impl<T> Fresh<T> {
-    async fn get<F>(&self, now: Timestamp, seconds: i64, read: impl FnOnce() -> F) -> Result<Arc<T>, DbErr>
+impl<T: Send + Sync + 'static> Fresh<T> {
+    fn new<F>(seconds: i64, read: impl Fn() -> F + Send + Sync + 'static) -> Self
     where
-        F: Future<Output = Result<T, DbErr>>,
+        F: Future<Output = Result<T, DbErr>> + Send + 'static,
     {
-        if let Some((at, last)) = &*self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        let reading = Lookup::new(move |_| {
+            let read = read();
+            async move { Ok(HashMap::from([((), Arc::new(read.await?))])) }
+        });
+        Fresh { seconds, last: Arc::default(), reading }
+    }
+
+    async fn get(&self, now: Timestamp) -> Result<Arc<T>, DbErr> {
+        if let Some((at, last)) = &*self.lock()
             && *at <= now
-            && now < at.plus_seconds(seconds)
+            && now < at.plus_seconds(self.seconds)
         {
             return Ok(last.clone());
         }
-        let read = Arc::new(read().await?);
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, read.clone()));
+        let read = self.reading.get(()).await?;
+        let read = read.ok_or_else(|| DbErr::RecordNotFound("what was read".to_owned()))?;
+        *self.lock() = Some((now, read.clone()));
         Ok(read)
     }
 
     fn forget(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.lock() = None;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Read<T>>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
 
     #[test]
@@ -279,6 +295,29 @@ mod tests {
             ("south".to_owned(), AttemptState::Failed, 19),
         ];
         assert_eq!(rates(ended), BTreeMap::from([("north".to_owned(), Decimal::new(75, 2))]));
+    }
+
+    #[tokio::test]
+    async fn who_asks_at_once_has_it_read_once() {
+        let counted = Arc::<AtomicUsize>::default();
+        let counter = counted.clone();
+        let fresh = Fresh::new(1, move || {
+            let counter = counter.clone();
+            async move { Ok(counter.fetch_add(1, Ordering::SeqCst)) }
+        });
+        let ask = |second| {
+            futures_util::future::join_all(
+                (0..100).map(|_| fresh.get(Timestamp::from_seconds(second))).collect::<Vec<_>>(),
+            )
+        };
+        assert!(ask(10).await.iter().all(Result::is_ok));
+        assert_eq!(counted.load(Ordering::SeqCst), 1);
+        ask(11).await;
+        ask(11).await;
+        assert_eq!(counted.load(Ordering::SeqCst), 2, "a second later it is old");
+        fresh.forget();
+        ask(11).await;
+        assert_eq!(counted.load(Ordering::SeqCst), 3);
     }
 
     #[test]
