@@ -133,7 +133,7 @@ impl App {
             prices: PriceVersions::new(db.clone()),
             quotes: Arc::new(QuoteSigner::new(&secret)),
             offers: OfferCache::default(),
-            typical: TypicalTimes::default(),
+            typical: TypicalTimes::new(db.clone()),
             views: Views::new(db.clone()),
             closings: closings(db.clone()),
             supply: Supply::new(db.clone(), clock.clone(), keys(&providers), config.route_order),

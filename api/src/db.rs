@@ -17,6 +17,7 @@ use sea_orm::{
 use crate::clock::Clock;
 
 pub mod bulk;
+pub mod fresh;
 pub mod lookup;
 
 mod driver;

@@ -20,6 +20,7 @@ use crate::video::price_version::PriceVersions;
 use crate::video::quote::QuoteSigner;
 use crate::video::settle::closings;
 use crate::video::supply::Supply;
+use crate::video::typical::TypicalTimes;
 use crate::video::views::Views;
 
 /// A database with a current schema.
@@ -73,7 +74,7 @@ impl Desk {
             prices: PriceVersions::new(self.db.clone()),
             quotes: Arc::new(QuoteSigner::new(secret)),
             offers: Default::default(),
-            typical: Default::default(),
+            typical: TypicalTimes::new(self.db.clone()),
             views: Views::new(self.db.clone()),
             closings: closings(self.db.clone()),
             uploads: app::uploads(&self.config, &self.db, &self.clock, &app::storage(&self.config)?),

@@ -107,7 +107,7 @@ impl Video {
     async fn views(&self, payer: &Payer, models: Vec<Arc<Model>>) -> Result<Vec<ModelView>, ModelError> {
         let now = self.clock.now();
         let version = self.prices.active(now).await?;
-        let typical = self.typical.of(self.db.read(), now).await?;
+        let typical = self.typical.of(now).await?;
         let view = |model: Arc<Model>| ModelView {
             status: status(&model, now.seconds()),
             available: self.is_available(&model, payer.mode, now.seconds()),

@@ -4,7 +4,7 @@
 //! looks for activations more often than that, so all of them change over at the same moment.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use entity::{Timestamp, price_activation, price_version};
 use sea_orm::{
@@ -14,6 +14,7 @@ use sea_orm::{
 
 use super::price::{BookError, PriceBook};
 use crate::db::Db;
+use crate::db::fresh::Fresh;
 use crate::db::lookup::Lookup;
 
 /// A version and its book.
@@ -28,21 +29,14 @@ pub struct Version {
 #[derive(Clone, Debug)]
 pub struct PriceVersions {
     books: Lookup<i64, Arc<PriceBook>, VersionError>,
-    activations: Lookup<(), Activations>,
-    cache: Arc<Mutex<Cache>>,
+    kept: Arc<Mutex<BTreeMap<i64, Arc<PriceBook>>>>,
+    activations: Fresh<Activations>,
 }
 
 /// From when on which version sells, the newest last.
 type Activations = Vec<(Timestamp, i64)>;
 
-#[derive(Debug, Default)]
-struct Cache {
-    books: BTreeMap<i64, Arc<PriceBook>>,
-    activations: Activations,
-    read_at: Option<Timestamp>,
-}
-
-const REFRESH_MILLIS: i64 = 1_000;
+const REFRESH_SECONDS: i64 = 1;
 /// How far in the future an activation lies at least, so that every process knows of it in time.
 const LEAD_SECONDS: i64 = 5;
 
@@ -63,54 +57,39 @@ impl PriceVersions {
         let other = db.clone();
         PriceVersions {
             books: Lookup::new(move |ids| read_books(db.clone(), ids)),
-            activations: Lookup::new(move |_| read_activations(other.clone())),
-            cache: Arc::default(),
+            kept: Arc::default(),
+            activations: Fresh::new(REFRESH_SECONDS, move || read_activations(other.clone())),
         }
     }
 
     /// The version that sells at `now`.
     pub async fn active(&self, now: Timestamp) -> Result<Version, VersionError> {
-        if self.is_stale(now) {
-            self.refresh(now).await?;
-        }
-        if self.activated(now).is_none() {
+        let mut active = self.activated(now).await?;
+        if active.is_none() {
             // The first book of a database sells from the moment it is published, not from the next look.
-            self.refresh(now).await?;
+            self.activations.forget();
+            active = self.activated(now).await?;
         }
-        self.version(self.activated(now).ok_or(VersionError::NoneActive)?).await
+        self.version(active.ok_or(VersionError::NoneActive)?).await
     }
 
-    fn activated(&self, now: Timestamp) -> Option<i64> {
-        self.cached(|cache| cache.activations.iter().rev().find(|(from, _)| *from <= now).map(|(_, id)| *id))
+    async fn activated(&self, now: Timestamp) -> Result<Option<i64>, DbErr> {
+        let activations = self.activations.get(now).await?;
+        Ok(activations.iter().rev().find(|(from, _)| *from <= now).map(|(_, id)| *id))
     }
 
     /// A version by its number.
     pub async fn version(&self, id: i64) -> Result<Version, VersionError> {
-        if let Some(book) = self.cached(|cache| cache.books.get(&id).cloned()) {
+        if let Some(book) = self.kept().get(&id).cloned() {
             return Ok(Version { id, book });
         }
         let book = self.books.get(id).await?.ok_or(VersionError::Unknown(id))?;
-        self.cached(|cache| cache.books.insert(id, book.clone()));
+        self.kept().insert(id, book.clone());
         Ok(Version { id, book })
     }
 
-    async fn refresh(&self, now: Timestamp) -> Result<(), DbErr> {
-        let activations = self.activations.get(()).await?.unwrap_or_default();
-        self.cached(|cache| {
-            cache.activations = activations;
-            cache.read_at = Some(now);
-        });
-        Ok(())
-    }
-
-    fn is_stale(&self, now: Timestamp) -> bool {
-        self.cached(|cache| {
-            cache.read_at.is_none_or(|at| now.millis() - at.millis() >= REFRESH_MILLIS || now < at)
-        })
-    }
-
-    fn cached<T>(&self, with: impl FnOnce(&mut Cache) -> T) -> T {
-        with(&mut self.cache.lock().unwrap_or_else(PoisonError::into_inner))
+    fn kept(&self) -> MutexGuard<'_, BTreeMap<i64, Arc<PriceBook>>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -120,13 +99,13 @@ async fn read_books(db: Db, ids: Vec<i64>) -> Result<HashMap<i64, Arc<PriceBook>
     rows.into_iter().map(|row| Ok((row.id, Arc::new(PriceBook::from_json(&row.book)?)))).collect()
 }
 
-async fn read_activations(db: Db) -> Result<HashMap<(), Activations>, DbErr> {
+async fn read_activations(db: Db) -> Result<Activations, DbErr> {
     let rows = price_activation::Entity::find()
         .order_by_asc(price_activation::Column::EffectiveAt)
         .order_by_asc(price_activation::Column::Id)
         .all(db.read())
         .await?;
-    Ok(HashMap::from([((), rows.into_iter().map(|row| (row.effective_at, row.version_id)).collect())]))
+    Ok(rows.into_iter().map(|row| (row.effective_at, row.version_id)).collect())
 }
 
 /// What publishing a book came to.

@@ -1,11 +1,14 @@
 //! How long tasks take from the request to the clip, measured over the newest of everybody's: for showing only.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use entity::task::{self, TaskState};
 use entity::{Mode, Timestamp};
 use sea_orm::{ConnectionTrait, DbErr, EntityTrait, Order, QueryOrder, QuerySelect};
+
+use crate::db::Db;
+use crate::db::fresh::Fresh;
 
 /// How many of the newest tasks are looked at, whatever became of them.
 const TASKS: u64 = 5_000;
@@ -24,32 +27,22 @@ pub struct Typical {
 /// By model and mode.
 pub type Measured = HashMap<(String, &'static str), Typical>;
 
-#[derive(Clone, Debug, Default)]
-pub struct TypicalTimes(Arc<Mutex<Option<Reading>>>);
-
-#[derive(Debug)]
-struct Reading {
-    at: Timestamp,
-    measured: Arc<Measured>,
-}
+#[derive(Clone, Debug)]
+pub struct TypicalTimes(Fresh<Measured>);
 
 impl TypicalTimes {
-    /// What was measured at most a minute ago.
-    pub async fn of(&self, db: &impl ConnectionTrait, now: Timestamp) -> Result<Arc<Measured>, DbErr> {
-        if let Some(last) = &*self.lock()
-            && last.at <= now
-            && now < last.at.plus_seconds(FRESH_SECONDS)
-        {
-            return Ok(last.measured.clone());
-        }
-        let measured = Arc::new(measure(newest(db).await?));
-        *self.lock() = Some(Reading { at: now, measured: measured.clone() });
-        Ok(measured)
+    pub fn new(db: Db) -> Self {
+        TypicalTimes(Fresh::new(FRESH_SECONDS, move || read(db.clone())))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Reading>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What was measured at most a minute ago.
+    pub async fn of(&self, now: Timestamp) -> Result<Arc<Measured>, DbErr> {
+        self.0.get(now).await
     }
+}
+
+async fn read(db: Db) -> Result<Measured, DbErr> {
+    Ok(measure(newest(db.read()).await?))
 }
 
 type Sample = (String, Mode, TaskState, Timestamp, Option<Timestamp>);
