@@ -1,8 +1,8 @@
 //! Google by the Gemini API: Veo, and Gemini Omni's interactions. Facts from ai.google.dev, python-genai and Google's API
 //! descriptions, 2026.
 //!
-//! Pictures go in the body, videos are uploaded before. A finished clip is a file of theirs that needs the key. Nothing of ours is shown in what it says of
-//! a task, and there is no list. An id of ours is the path that it is asked about with.
+//! Pictures go in the body, videos are uploaded before. A finished clip is a file of theirs that needs the key. Nothing of ours is
+//! shown in what it says of a task, and there is no list. An id of ours is the path that it is asked about with.
 
 pub(super) mod files;
 mod omni;

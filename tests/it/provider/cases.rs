@@ -91,6 +91,9 @@ pub enum Call {
 #[serde(deny_unknown_fields)]
 pub struct Recorded {
     pub request: String,
+    /// Headers that the request carries beyond those of the case.
+    #[serde(default)]
+    pub carries: BTreeMap<String, String>,
     #[serde(default = "ok")]
     pub status: u16,
     #[serde(default)]

@@ -50,11 +50,16 @@ fn wrongly_asked(stage: &Stage, case: &Case) -> Vec<String> {
     let mut wrong = Vec::new();
     let always: BTreeSet<&str> =
         stage.cases.always.iter().map(|recorded| recorded.request.as_str()).collect();
-    for request in heard.iter().filter(|request| !always.contains(request.request.as_str())) {
-        if !case.exchanges.iter().any(|exchange| exchange.request == request.request) {
+    for request in &heard {
+        let recorded = case.exchanges.iter().find(|exchange| exchange.request == request.request);
+        if recorded.is_none() && always.contains(request.request.as_str()) {
+            continue;
+        }
+        if recorded.is_none() {
             wrong.push(format!("asked {}", request.request));
         }
-        for (name, value) in stage.cases.headers.iter().chain(&case.headers) {
+        let carried = recorded.into_iter().flat_map(|recorded| &recorded.carries);
+        for (name, value) in stage.cases.headers.iter().chain(&case.headers).chain(carried) {
             let found = request.header(name);
             if found != Some(value) {
                 wrong.push(format!("{}: {name} is {found:?}", request.request));

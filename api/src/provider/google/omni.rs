@@ -120,7 +120,7 @@ fn bytes_of(uri: String) -> String {
 /// Completed without a video: if none was ever made, it was held back.
 fn nothing(interaction: &Value) -> Progress {
     match cost(interaction) {
-        Some(_) => Progress::Succeeded { clips: Vec::new(), cost: cost(interaction) },
+        Some(cost) => Progress::Succeeded { clips: Vec::new(), cost: Some(cost) },
         None => Progress::failed(FailureCode::ModerationOutput, "completed without a video"),
     }
 }
