@@ -41,7 +41,7 @@ const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 const ACQUIRE: Duration = Duration::from_secs(10);
 /// The lane's, the one beside it for locked accounts, and the scribe's.
 const BULK_CONNECTIONS: u32 = 3;
-/// Two of each kind of look-up that requests share.
+/// One for each kind of look-up that requests share, and some to spare.
 const LOOKUP_CONNECTIONS: u32 = 6;
 
 impl Db {

@@ -22,7 +22,7 @@ use crate::db::{Db, Reader, bulk};
 #[derive(Clone, Debug)]
 pub struct KeyCaller {
     pub id: KeyId,
-    pub identity: Identity,
+    pub identity: Arc<Identity>,
     /// Networks that it may be used from; `None` is everywhere.
     pub ip_ranges: Option<Vec<IpNet>>,
     pub rate_per_minute: Option<NonZeroU32>,
@@ -108,7 +108,7 @@ fn caller(key: api_key::Model, owner_group: String) -> KeyCaller {
     };
     KeyCaller {
         id: key.id,
-        identity,
+        identity: Arc::new(identity),
         ip_ranges: key.ip_ranges.as_deref().map(read_list),
         rate_per_minute: key.rate_per_minute.map(limit).and_then(NonZeroU32::new),
         max_tasks: key.max_tasks.map(limit),

@@ -3,13 +3,12 @@
 //! Never logged: query strings (signatures), headers (keys) and bodies.
 
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
 
 use futures_util::FutureExt;
 use poem::http::header::{CACHE_CONTROL, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
 use poem::http::{HeaderMap, HeaderName, HeaderValue};
 use poem::{Endpoint, IntoResponse, Request, Response};
-use tracing::{Instrument, field};
+use tracing::{Instrument, Span, field};
 
 use super::dialect::Dialect;
 use super::error::{self, ApiError, Rendering};
@@ -19,36 +18,55 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::trace::{self, Parent};
 
-/// What is needed around every request.
-#[derive(Debug)]
-pub struct Door {
+/// Runs every request and answers it whatever happens inside; never fails.
+pub struct Answered<E> {
     clock: Clock,
     tally: Tally,
+    inside: E,
 }
 
-impl Door {
-    pub fn new(app: &App) -> Self {
-        Door { clock: app.clock.clone(), tally: Tally::new(app.metrics.clone()) }
+impl<E> Answered<E> {
+    pub fn new(app: &App, inside: E) -> Self {
+        Answered { clock: app.clock.clone(), tally: Tally::new(app.metrics.clone()), inside }
     }
 }
 
-/// Runs the request and answers it whatever happens inside; never fails.
-pub async fn answer<E: Endpoint>(
-    next: Arc<E>,
-    mut request: Request,
-    door: Arc<Door>,
-) -> poem::Result<Response> {
-    let door = &*door;
-    let in_flight = door.tally.begin();
-    let id = request_id::of(request.headers(), &door.clock);
-    request_id::note(&mut request, &id);
-    let path = request.uri().path().to_owned();
-    let (method, route) = (tally::method(request.method()), door.tally.route(&model_path::folded(&path)));
+impl<E: Endpoint> Endpoint for Answered<E> {
+    type Output = Response;
+
+    fn call(&self, mut request: Request) -> impl Future<Output = poem::Result<Response>> + Send {
+        let in_flight = self.tally.begin();
+        let id = request_id::of(request.headers(), &self.clock);
+        request_id::note(&mut request, &id);
+        let path = request.uri().path().to_owned();
+        let (method, route) = (tally::method(request.method()), self.tally.route(&model_path::folded(&path)));
+        let span = span(&request, &id, &path, route);
+        let rendering = Rendering {
+            as_problem: error::wants_problem(request.headers()),
+            dialect: Dialect::of_path(&path),
+            request_id: id,
+        };
+        let outcome = self.inside.call(request);
+        let answer = async move {
+            let started = self.clock.now();
+            let response = respond(outcome, &path, &rendering, &self.tally).await;
+            let ms = self.clock.now().millis() - started.millis();
+            in_flight.answered(method, route, response.status());
+            tracing::Span::current().record("status", response.status().as_u16()).record("ms", ms);
+            // Not at info: an access log is the proxy's work, and at our rates a line costs more than a refusal.
+            tracing::debug!("answered");
+            Ok(with_headers(response, &rendering.request_id))
+        };
+        answer.instrument(span)
+    }
+}
+
+fn span(request: &Request, id: &str, path: &str, route: &'static str) -> Span {
     let span = tracing::info_span!(
         "request",
         id = %id,
         method = %request.method(),
-        path = %callback::loggable(&path),
+        path = %callback::loggable(path),
         route = field::Empty,
         trace = field::Empty,
         status = field::Empty,
@@ -61,22 +79,7 @@ pub async fn answer<E: Endpoint>(
             span.record("route", route);
         },
     );
-    let rendering = Rendering {
-        as_problem: error::wants_problem(request.headers()),
-        dialect: Dialect::of_path(&path),
-        request_id: id,
-    };
-    let response = async move {
-        let started = door.clock.now();
-        let response = respond(next, request, &path, &rendering, &door.tally).await;
-        let ms = door.clock.now().millis() - started.millis();
-        in_flight.answered(method, route, response.status());
-        tracing::Span::current().record("status", response.status().as_u16()).record("ms", ms);
-        // Not at info: an access log is the proxy's work, and at our rates a line costs more than a refusal.
-        tracing::debug!("answered");
-        with_headers(response, &rendering.request_id)
-    };
-    Ok(response.instrument(span).await)
+    span
 }
 
 /// The headers that say which trace a request belongs to.
@@ -85,14 +88,13 @@ fn parent(headers: &HeaderMap) -> Parent<'_> {
     Parent { traceparent: text("traceparent"), tracestate: text("tracestate") }
 }
 
-async fn respond<E: Endpoint>(
-    next: Arc<E>,
-    request: Request,
+async fn respond(
+    outcome: impl Future<Output = poem::Result<impl IntoResponse>>,
     path: &str,
     rendering: &Rendering,
     tally: &Tally,
 ) -> Response {
-    let error = match AssertUnwindSafe(next.call(request)).catch_unwind().await {
+    let error = match AssertUnwindSafe(outcome).catch_unwind().await {
         Ok(Ok(output)) => return output.into_response(),
         Ok(Err(error)) => ApiError::from_framework(error, || allowed_methods(path)),
         // The panic's own message went to standard error already.
@@ -130,10 +132,9 @@ mod tests {
 
     async fn answered(outcome: fn() -> poem::Result<Response>) -> (Response, String) {
         let request = Request::builder().header("x-request-id", "r1").finish();
-        let door = Door { clock: Clock::system(), tally: Tally::new(Metrics::default()) };
-        let response =
-            answer(Arc::new(make(move |_| async move { outcome() })), request, Arc::new(door)).await;
-        let mut response = response.unwrap();
+        let inside = make(move |_| async move { outcome() });
+        let door = Answered { clock: Clock::system(), tally: Tally::new(Metrics::default()), inside };
+        let mut response = door.call(request).await.unwrap();
         let body = response.take_body().into_string().await.unwrap();
         (response, body)
     }

@@ -10,10 +10,11 @@ mod lenient;
 
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
+use std::pin::pin;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use entity::Credits;
-use poem::error::ReadBodyError;
+use futures_util::StreamExt;
 use poem::http::HeaderMap;
 use poem::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use poem::{Request, RequestBody};
@@ -87,11 +88,16 @@ pub async fn read(request: &Request, body: &mut RequestBody) -> Result<Fields, A
 
 /// The whole body, which may have so many bytes.
 async fn bytes(body: &mut RequestBody, limit_bytes: usize) -> Result<Bytes, ApiError> {
-    let body = body.take().map_err(ApiError::internal)?;
-    body.into_bytes_limit(limit_bytes).await.map_err(|error| match error {
-        ReadBodyError::PayloadTooLarge => ApiError::TooLarge { limit_bytes },
-        _ => ApiError::form("The body could not be read"),
-    })
+    let mut parts = pin!(body.take().map_err(ApiError::internal)?.into_bytes_stream());
+    let mut whole = BytesMut::new();
+    while let Some(part) = parts.next().await {
+        let part = part.map_err(|_| ApiError::form("The body could not be read"))?;
+        if whole.len() + part.len() > limit_bytes {
+            return Err(ApiError::TooLarge { limit_bytes });
+        }
+        whole.extend_from_slice(&part);
+    }
+    Ok(whole.freeze())
 }
 
 /// `application/json` or `application/<anything>+json`, with any parameters.

@@ -51,17 +51,34 @@ impl Report {
     }
 }
 
-/// Answers a request and says in its headers what is left.
-pub async fn answer<E>(next: Arc<E>, mut request: Request, app: Arc<App>) -> poem::Result<Response>
-where
-    E: Endpoint<Output = Response>,
-{
-    let report = Report::default();
-    request.set_data(report.clone());
-    let mut response = next.call(request).await?;
-    let standing = Standing::of(report.limits(), &app).await;
-    standing.write(response.headers_mut());
-    Ok(response)
+/// Answers requests and says in the headers of the answers what is left.
+pub struct Marked<E> {
+    app: Arc<App>,
+    inside: E,
+}
+
+impl<E> Marked<E> {
+    pub fn new(app: Arc<App>, inside: E) -> Self {
+        Marked { app, inside }
+    }
+}
+
+impl<E: Endpoint<Output = Response>> Endpoint for Marked<E> {
+    type Output = Response;
+
+    // Not an `async fn`, here and further in: the request would keep its place in the future of each layer, and thousands of
+    // requests wait at a time.
+    fn call(&self, mut request: Request) -> impl Future<Output = poem::Result<Response>> + Send {
+        let report = Report::default();
+        request.set_data(report.clone());
+        let answer = self.inside.call(request);
+        async move {
+            let mut response = answer.await?;
+            let standing = Standing::of(report.limits(), &self.app).await;
+            standing.write(response.headers_mut());
+            Ok(response)
+        }
+    }
 }
 
 /// What is left, now that the request is answered.
@@ -76,7 +93,7 @@ impl Standing {
     async fn of(limits: Limits, app: &App) -> Standing {
         let Limits { requests, tasks } = limits;
         let Some((key, limit)) = tasks else { return Standing { requests, tasks: None } };
-        let tasks = match open_tasks_of(app.db.read(), key).await {
+        let tasks = match Box::pin(open_tasks_of(app.db.read(), key)).await {
             Ok(open) => Some((limit, limit.saturating_sub(u32::try_from(open).unwrap_or(u32::MAX)))),
             Err(error) => {
                 tracing::debug!(%error, "what a key has under way could not be told");

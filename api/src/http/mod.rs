@@ -32,16 +32,20 @@ pub mod webhook;
 
 mod around;
 mod model_path;
+mod routes;
 mod tally;
 
 use std::sync::Arc;
 
 use poem::endpoint::Endpoint;
-use poem::{EndpointExt, Response, Route};
+use poem::{EndpointExt, IntoEndpoint, Response, Route};
 use poem_openapi::{OpenApi, OpenApiService, Tags};
 
 use crate::app::App;
+use around::Answered;
 use dialect::{actions, generations, jimeng, jobs, kling, native, openai};
+use limit::Marked;
+use routes::Routes;
 
 /// Every path, with its methods. A path that answers `GET` answers `HEAD` too.
 pub const PATHS: &[(&str, &[&str])] = &[
@@ -165,18 +169,15 @@ fn service() -> OpenApiService<impl OpenApi, ()> {
 
 /// The whole door: every route, and around it what is the same for all of them.
 pub fn endpoint(app: App) -> impl Endpoint<Output = Response> {
-    let door = Arc::new(around::Door::new(&app));
     let public_url = app.config.public_url.is_some().then(|| app.config.public_url());
     let app = Arc::new(app);
     let described =
         description::routes(Route::new(), service().spec(), || service().swagger_ui_html(), public_url);
-    let routes = callback::routes(account::page::routes(described), app.clone())
-        .at(metrics::PATH, metrics::on_ordinary_address(app.clone()))
-        .nest_no_strip("/", service())
-        .data(app.clone())
-        .before(model_path::fold);
-    let answered = routes.around(move |next, request| around::answer(next, request, door.clone()));
-    answered.around(move |next, request| limit::answer(next, request, app.clone()))
+    let pages = callback::routes(account::page::routes(described), app.clone())
+        .at(metrics::PATH, metrics::on_ordinary_address(app.clone()));
+    let operations = service().into_endpoint();
+    let routes = Routes::new(app.clone(), pages.boxed(), page_paths(), operations);
+    Marked::new(app.clone(), Answered::new(&app, routes))
 }
 
 /// The description of the API (OpenAPI 3.1), as it is committed: it names no server.
@@ -187,6 +188,11 @@ pub fn openapi() -> anyhow::Result<serde_json::Value> {
 /// Paths of what is for people to look at, with their methods: no operations of the API.
 fn pages() -> impl Iterator<Item = &'static (&'static str, &'static [&'static str])> {
     description::PATHS.iter().chain(&account::page::PATHS).chain(&callback::PATHS)
+}
+
+/// The paths of everything that is served beside the operations.
+fn page_paths() -> impl Iterator<Item = &'static str> {
+    pages().map(|(path, _)| *path).chain([metrics::PATH])
 }
 
 /// The `Allow` header of a path; empty when there is no such path.

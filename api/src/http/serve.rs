@@ -62,9 +62,10 @@ pub async fn serve<E>(
         };
         match accepted {
             Ok((socket, from)) => {
-                let stop = Stop { draining: draining.clone(), finish: finish.clone() };
-                let connection = connection(socket, from, endpoint.clone(), stop);
-                connections.spawn(end.clone().run_until_cancelled_owned(connection));
+                // Children: they are asked with every request, and behind one lock connections would wait for each other.
+                let (draining, finish) = (draining.child_token(), finish.child_token());
+                let stop = Stop { draining, finish, end: end.clone() };
+                connections.spawn(connection(socket, from, endpoint.clone(), stop));
             }
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be taken");
@@ -88,6 +89,8 @@ struct Stop {
     draining: CancellationToken,
     /// With the answer that is being made, or at once.
     finish: CancellationToken,
+    /// In the middle of that.
+    end: CancellationToken,
 }
 
 async fn connection<E>(socket: TcpStream, from: SocketAddr, endpoint: Arc<E>, stop: Stop)
@@ -97,7 +100,7 @@ where
     let Ok(local) = socket.local_addr() else { return };
     // Answers are small and written whole.
     let _slower = socket.set_nodelay(true);
-    let Stop { draining, finish } = stop;
+    let Stop { draining, finish, end } = stop;
     let service = service_fn(move |request: hyper::Request<_>| {
         let (local, remote) = (LocalAddr(local.into()), RemoteAddr(from.into()));
         let (endpoint, draining, version) = (endpoint.clone(), draining.clone(), request.version());
@@ -120,5 +123,5 @@ where
         _ = serving.as_mut() => return,
         () = finish.cancelled() => serving.as_mut().graceful_shutdown(),
     }
-    let _ended = serving.await;
+    let _ended = end.run_until_cancelled(serving).await;
 }

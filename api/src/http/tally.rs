@@ -9,7 +9,7 @@ use std::time::Instant;
 use metrics::{Counter, Gauge, Histogram};
 use poem::http::{Method, StatusCode};
 
-use super::{PATHS, matches, metrics as door, pages};
+use super::{PATHS, matches, page_paths};
 use crate::metrics::{Metrics, table};
 
 /// The route of a path that nobody serves.
@@ -46,7 +46,7 @@ pub struct InFlight<'t> {
 
 impl Tally {
     pub fn new(metrics: Metrics) -> Self {
-        let paths = PATHS.iter().chain(pages()).map(|(path, _)| *path).chain([door::PATH]);
+        let paths = PATHS.iter().map(|(path, _)| *path).chain(page_paths());
         let (templates, plain): (Vec<_>, Vec<_>) = paths.partition(|path| path.contains('{'));
         Tally {
             in_flight: metrics.gauge(&table::HTTP_IN_FLIGHT, &[]),

@@ -19,6 +19,14 @@ fn the_list_of_paths_is_what_is_served() {
 }
 
 #[test]
+fn no_operation_is_taken_for_a_page() {
+    let pages: Vec<_> = page_paths().map(routes::beginning).collect();
+    for (path, _) in PATHS {
+        assert!(!pages.contains(&routes::beginning(path)), "{path}");
+    }
+}
+
+#[test]
 fn the_description_is_the_same_every_time_and_names_every_operation() {
     let document = openapi().unwrap();
     assert_eq!(document.to_string(), openapi().unwrap().to_string());

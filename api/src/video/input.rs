@@ -82,6 +82,20 @@ impl Video {
         files: &Files,
         for_task: bool,
     ) -> Result<TakenIn, InputError> {
+        if request.media.is_empty() {
+            return Ok(TakenIn::default());
+        }
+        // On the heap: most requests bring nothing, and would all have room for it.
+        Box::pin(self.take_in_media(account, request, files, for_task)).await
+    }
+
+    async fn take_in_media(
+        &self,
+        account: AccountId,
+        request: &mut GenerateRequest,
+        files: &Files,
+        for_task: bool,
+    ) -> Result<TakenIn, InputError> {
         let mut taken = TakenIn::default();
         let mut looked_at = request.media.iter().filter(|medium| !is_web(&medium.url));
         if let Some(medium) = looked_at.nth(LOOKED_AT_MAX) {

@@ -377,6 +377,16 @@ fn preferred<'n>(serving: impl Iterator<Item = &'n str>, home: Option<&str>) -> 
 mod tests {
     use super::*;
 
+    fn room<'a, F: Future>(_: impl FnOnce(&'a Video, &'a Payer, Submission) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    /// Thousands wait for the ledger at once.
+    #[test]
+    fn a_request_that_waits_takes_little_room() {
+        assert!(room(Video::submit) <= 4_096, "{} bytes", room(Video::submit));
+    }
+
     #[test]
     fn a_task_stays_where_its_source_lies_if_that_provider_serves_it() {
         for (serving, home, chosen) in [

@@ -20,7 +20,7 @@ const FAILURES: Policy =
     Policy { name: "auth", quota: NonZeroU32::new(120).unwrap(), window_s: NonZeroU32::new(60).unwrap() };
 
 /// Who sent the request, if their key is good and may be used like this.
-pub async fn identify(request: &Request, secret: &str) -> Result<Identity, ApiError> {
+pub async fn identify(request: &Request, secret: &str) -> Result<Arc<Identity>, ApiError> {
     let app = app(request)?;
     let now = app.clock.now();
     let caller = app.key_callers.find(secret).await;

@@ -1,5 +1,7 @@
 //! Whether the caller of an answer that lasts still may be told: the same check as at its beginning, made again.
 
+use std::sync::Arc;
+
 use entity::AccountId;
 use poem::http::request::Parts;
 use poem::{Body, Request};
@@ -24,7 +26,7 @@ impl Standing {
 
     /// Who they are now. `None` when they may no more, when they came to stand for another account, and when it can't be told:
     /// they can ask again.
-    pub async fn renewed(&self) -> Option<Identity> {
+    pub async fn renewed(&self) -> Option<Arc<Identity>> {
         let identity = authenticate::<VideosRead>(&self.request).await.ok()?;
         (identity.account == self.account).then_some(identity)
     }
