@@ -54,7 +54,8 @@ pub fn table(measured: &[Measured]) -> String {
     text
 }
 
-/// The whole report: the parts that were measured now, and the others as an `earlier` report has them.
+/// The whole report: the parts that were measured now, and the others as an `earlier` report has them. Each says where and when
+/// that was: only figures of one run can be compared.
 pub async fn document(options: &Options, measured: &[Measured], earlier: &str) -> anyhow::Result<String> {
     let postgres = Database::connect(&options.postgres).await?;
     let version = Statement::from_string(postgres.get_database_backend(), "SHOW server_version");
@@ -64,17 +65,20 @@ pub async fn document(options: &Options, measured: &[Measured], earlier: &str) -
     };
     let revision = std::env::var("REELMETER_BENCH_REVISION").unwrap_or_default();
     let date = std::env::var("REELMETER_BENCH_DATE").unwrap_or_default();
+    let when = format!(
+        "Revision {revision}, {date}, {seconds} s a measurement{checkpoint}, on {machine}; PostgreSQL {version}{redis}.",
+        seconds = options.seconds(),
+        checkpoint = if options.quick { "" } else { " with a checkpoint in the middle" },
+        machine = machine(),
+        redis = if options.redis.is_some() { " with a Redis beside it" } else { "" },
+    );
     Ok(format!(
         "<!-- Written by tests/bench --write. -->\n# Benchmarks\n\n\
-         {machine}; PostgreSQL {version} (`fsync` and `synchronous_commit` on), SQLite with `synchronous = FULL`;{redis} client, server \
-         and database on the same cores. {seconds} s a measurement{checkpoint}.\n\n\
+         PostgreSQL with `fsync` and `synchronous_commit` on, SQLite with `synchronous = FULL`; client, server and database on the \
+         same cores. Only figures of one part can be compared: a ratio is of one run, and machines differ.\n\n\
          `tests/bench` measures all of it again; `tests/bench accept poll` parts of it, `tests/bench --quick` all of it within \
          five minutes. With `--write` a part takes the place of its earlier figures.\n{parts}",
-        machine = machine(),
-        redis = if options.redis.is_some() { " a Redis beside PostgreSQL;" } else { "" },
-        seconds = options.seconds(),
-        checkpoint = if options.quick { "" } else { ", a checkpoint in the middle" },
-        parts = parts(measured, &format!("Revision {revision}, {date}."), earlier),
+        parts = parts(measured, &when, earlier),
     ))
 }
 
